@@ -1,0 +1,128 @@
+"""Every setting of Framewise, typed and with its default: the only reader of the environment."""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _default_data_dir() -> Path:
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "framewise"
+
+
+def _available_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+PositiveInt = Annotated[int, Field(gt=0)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """Read from environment variables named ``FRAMEWISE_`` + the field's name in capitals."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FRAMEWISE_", frozen=True, populate_by_name=True, use_attribute_docstrings=True
+    )
+
+    # Where things are
+    data_dir: Path = Field(default_factory=_default_data_dir)
+    """Folder of everything the server keeps: database, files, weights, secret."""
+    database_url: str = ""
+    """`sqlite://…` or `postgres://…`; empty: a SQLite file in `data_dir`."""
+    redis_url: str = Field(default="", validation_alias=AliasChoices("FRAMEWISE_REDIS_URL", "REDIS_URL"))
+    """Redis or Valkey; empty: `framewise serve` starts a private Valkey."""
+    storage_url: str = ""
+    """`file:///dir` or `s3://bucket/prefix?endpoint_url=…`; empty: `files/` in `data_dir`."""
+    weights_dir: Path | None = None
+    """Folder of downloaded model weights; empty: `weights/` in `data_dir`."""
+    weights_mirror: str = ""
+    """A folder or URL that holds weights under their official file names; tried before the official URL."""
+
+    # The server
+    host: str = "127.0.0.1"
+    """Address the API listens on."""
+    port: int = Field(default=8000, ge=0, le=65535)
+    """Port the API listens on."""
+    public_url: str = ""
+    """Address people reach the API at, for links to files; empty: taken from each request."""
+    log_level: str = "INFO"
+    """DEBUG, INFO, WARNING or ERROR."""
+
+    # Accounts
+    allow_sign_up: bool = True
+    """Whether `signUp` makes accounts; off: only `framewise users create` does."""
+    access_token_seconds: PositiveInt = 900
+    """Life of an access token."""
+    refresh_token_seconds: PositiveInt = 30 * 86400
+    """Life of a refresh token; each use gives a new one."""
+    file_url_seconds: PositiveInt = 3600
+    """Life of a signed link to a file."""
+
+    # Limits on what comes in
+    max_upload_bytes: PositiveInt = 10 * 2**30
+    """Largest video file."""
+    max_request_bytes: PositiveInt = 20 * 2**30
+    """Largest upload request, all its files together."""
+    max_files_per_upload: PositiveInt = 100
+    """Most files in one `uploadVideos`."""
+    max_graphql_body_bytes: PositiveInt = 2 * 2**20
+    """Largest GraphQL request without files."""
+    max_query_tokens: PositiveInt = 10_000
+    """Most tokens in a GraphQL document."""
+    max_subscriptions_per_socket: PositiveInt = 100
+    """Most subscriptions at once on one WebSocket."""
+    max_videos_per_user: PositiveInt = 10_000
+    """Most videos one account keeps; rejected ones do not count."""
+    max_video_duration_seconds: PositiveFloat = 24 * 3600
+    """Longest video."""
+    max_video_width: PositiveInt = 8192
+    """Widest video, in pixels."""
+    max_video_height: PositiveInt = 8192
+    """Highest video, in pixels."""
+
+    # The work
+    slots: PositiveInt = Field(default_factory=_available_cores)
+    """Segments analysed at once by one worker; one process and one thread of compute each."""
+    segment_seconds: float = Field(default=0.0, ge=0)
+    """Aimed length of a segment; 0: a sixteenth of the video, from 1 s to 10 s."""
+    lease_seconds: PositiveFloat = 10.0
+    """How long a claimed piece of work stays claimed without a sign of life."""
+    max_attempts: PositiveInt = 3
+    """How often a piece of work is tried when its process dies or fails."""
+    analysis_process_memory_bytes: PositiveInt = 8 * 2**30
+    """Most memory one analysis process may take."""
+    progress_interval_seconds: PositiveFloat = 0.2
+    """Least time between two progress messages of one piece of work."""
+
+    def resolved_database_url(self) -> str:
+        """The database URL, the SQLite file of `data_dir` if none is set."""
+        return self.database_url or f"sqlite://{self.data_dir / 'framewise.sqlite3'}"
+
+    def resolved_storage_url(self) -> str:
+        """The storage URL, the folder `files` of `data_dir` if none is set."""
+        return self.storage_url or (self.data_dir.absolute() / "files").as_uri()
+
+    def decode_threads(self) -> int:
+        """Threads that decode for one slot: cores that no slot uses help the decoders."""
+        return max(1, _available_cores() // self.slots)
+
+    def resolved_weights_dir(self) -> Path:
+        """The folder of model weights."""
+        return self.weights_dir or self.data_dir / "weights"
+
+    def resolved_weights_mirror(self) -> str | None:
+        """The mirror of model weights; None if there is none."""
+        return self.weights_mirror or None
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()
