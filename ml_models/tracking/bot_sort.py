@@ -1,0 +1,28 @@
+"""BoT-SORT (Aharon et al., "BoT-SORT: Robust Associations Multi-Pedestrian Tracking", 2022), motion only."""
+
+from trackers import BoTSORTTracker
+
+from ml_models.tracking.base import TrackingParameters
+from ml_models.tracking.library import LibraryTracker, lost_track_buffer
+
+
+class BoTSort(LibraryTracker):
+    """ByteTrack with another motion model, which weighs overlap by confidence.
+
+    Tracking sees no pixels, so camera motion is not compensated. Tracks of the first frame wait for their
+    confirmation as all others do.
+    """
+
+    def __init__(self, parameters: TrackingParameters) -> None:
+        super().__init__(
+            BoTSORTTracker(
+                lost_track_buffer=lost_track_buffer(parameters),
+                frame_rate=parameters.frames_per_second,
+                track_activation_threshold=parameters.min_confidence,
+                high_conf_det_threshold=parameters.min_confidence,
+                minimum_consecutive_frames=parameters.min_consecutive_frames,
+                minimum_iou_threshold_first_assoc=0.2 if parameters.min_iou is None else parameters.min_iou,
+                enable_cmc=False,
+                instant_first_frame_activation=False,
+            )
+        )

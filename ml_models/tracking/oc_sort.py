@@ -1,0 +1,21 @@
+"""OC-SORT (Cao et al., "Observation-Centric SORT", 2023)."""
+
+from trackers import OCSORTTracker
+
+from ml_models.tracking.base import TrackingParameters
+from ml_models.tracking.library import LibraryTracker, lost_track_buffer
+
+
+class OCSort(LibraryTracker):
+    """Like SORT, but trusts what was seen over what was expected: better for things that turn."""
+
+    def __init__(self, parameters: TrackingParameters) -> None:
+        super().__init__(
+            OCSORTTracker(
+                lost_track_buffer=lost_track_buffer(parameters),
+                frame_rate=parameters.frames_per_second,
+                high_conf_det_threshold=parameters.min_confidence,
+                minimum_consecutive_frames=parameters.min_consecutive_frames,
+                minimum_iou_threshold=0.3 if parameters.min_iou is None else parameters.min_iou,
+            )
+        )

@@ -1,0 +1,92 @@
+"""docs/ml_models.md says what the code does, and its walk-through works as printed."""
+
+import dataclasses
+import os
+import re
+import subprocess
+import sys
+
+import cv2
+import pytest
+
+from ml_models.catalog import CATALOG
+from ml_models.coco import COCO_LABELS
+from ml_models.tracking.base import TrackingParameters
+from ml_models.tracking.factory import TRACKERS
+from tests.ml_models.clips import read_frames
+from tests.ml_models.walkthrough import DOCS, documented_files, install
+
+PAGE = DOCS.read_text(encoding="utf-8")
+
+
+def rows(name):
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in PAGE.splitlines()
+        if line.startswith(f"| `{name}` |")
+    ]
+
+
+@pytest.mark.parametrize("spec", CATALOG, ids=lambda spec: spec.name)
+def test_every_model_is_documented_as_it_is(spec):
+    facts, limits = rows(spec.name)
+    _, finds, weights, license_name, confidence, _time = facts
+    assert finds.startswith("the 80 labels of COCO" if spec.labels == COCO_LABELS else ", ".join(spec.labels))
+    assert weights == (f"{spec.weights.size_bytes:,} bytes" if spec.weights else "none")
+    assert license_name == spec.license
+    assert confidence == f"{spec.default_confidence}, {spec.floor_confidence}"
+    assert limits[1:] == [spec.training_data, spec.known_limits]
+
+
+def test_no_model_is_documented_that_is_not_there():
+    documented = set(re.findall(r"^\| `([a-z0-9-]+)` \|", PAGE, re.MULTILINE))
+    assert {name for name in documented if "-" in name} == {spec.name for spec in CATALOG}
+
+
+def test_every_tracker_and_parameter_is_documented():
+    for name in TRACKERS:
+        assert len(rows(name)) == 1
+    for field in dataclasses.fields(TrackingParameters):
+        assert f"`{field.name}`" in PAGE
+
+
+def test_the_walk_through_takes_twenty_lines():
+    modules = [
+        text for path, text in documented_files().items() if path.startswith("blue-things/blue_things/")
+    ]
+    assert len(modules) == 2
+    assert sum(bool(line.strip()) for text in modules for line in text.splitlines()) <= 20
+
+
+def test_the_walk_through_runs_as_printed(tmp_path, media_dir):
+    """Built and installed as a package, listed without anything heavy, then run on a frame of a real clip."""
+    site = install(tmp_path)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), os.getcwd()])}
+
+    def run(*arguments):
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    listing = (
+        "import sys; from ml_models.catalog import all_specs; print(*all_specs());"
+        "print(sorted({'numpy', 'cv2', 'supervision'} & sys.modules.keys()))"
+    )
+    names, heavy = run("-c", listing).splitlines()
+    assert names.split() == [*(spec.name for spec in CATALOG), "blue-things"]
+    assert heavy == "[]"
+
+    frame = read_frames(media_dir / "bottle-detection.mp4", limit=60)[-1]
+    cv2.imwrite(str(tmp_path / "frame.png"), frame)
+    lines = run("try_it.py", "frame.png").splitlines()
+    assert len(lines) >= 3
+    caps = [eval(line.split(maxsplit=3)[3]) for line in lines if line.startswith("blue thing")]
+    middles = sorted((x1 + x2) / 2 for x1, y1, x2, y2 in caps if y1 < 130 and x2 - x1 > 15)
+    assert middles == pytest.approx([97, 316, 536], abs=12), "the caps of the three bottles"
