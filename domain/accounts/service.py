@@ -1,0 +1,307 @@
+"""Accounts: signing up, in and out, sessions and their refresh tokens, the profile."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+from tortoise.exceptions import IntegrityError
+from tortoise.transactions import in_transaction
+
+from domain.accounts.models import RefreshToken, Session, User
+from domain.accounts.passwords import hash_password, needs_rehash, verify_password
+from domain.accounts.rules import (
+    MAX_PASSWORD_LENGTH,
+    check_password,
+    clean_email,
+    clean_full_name,
+    clean_username,
+    username_key,
+)
+from domain.accounts.tokens import (
+    AccessToken,
+    hash_refresh_token,
+    issue_access_token,
+    new_refresh_token,
+    read_access_token,
+)
+from domain.errors import ConflictError, InvalidError, NotSignedInError, WrongCredentialsError
+from domain.text import is_storable
+
+
+@dataclass(frozen=True)
+class AccountSettings:
+    """How accounts work on this server."""
+
+    secret: bytes
+    access_token_seconds: int
+    refresh_token_seconds: int
+    allow_sign_up: bool = True
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A session as its owner gets it; the refresh token is known only here."""
+
+    user: User
+    session_id: UUID
+    access_token: AccessToken
+    refresh_token: str
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Who a request comes from."""
+
+    user: User
+    session_id: UUID
+    token_expires_at: datetime
+
+
+async def create_user(
+    username: str, password: str, email: str | None = None, full_name: str | None = None
+) -> User:
+    """Make an account.
+
+    Raises:
+        InvalidError: A value breaks a rule of `domain.accounts.rules`.
+        ConflictError: The username is taken, in whatever spelling.
+    """
+    name = clean_username(username)
+    key = username_key(name)
+    check_password(password, "password")
+    email = None if email is None else clean_email(email)
+    full_name = None if full_name is None else clean_full_name(full_name)
+    if await User.exists(username_key=key):
+        raise _username_taken()
+    try:
+        return await User.create(
+            id=uuid4(),
+            username=name,
+            username_key=key,
+            email=email,
+            full_name=full_name,
+            password_hash=await hash_password(password),
+        )
+    except IntegrityError:
+        raise _username_taken() from None
+
+
+async def sign_up(
+    settings: AccountSettings, username: str, password: str, email: str | None, full_name: str | None
+) -> SignedIn:
+    """Make an account and sign in.
+
+    Raises:
+        ConflictError: The username is taken, or sign-up is closed.
+        InvalidError: As `create_user`.
+    """
+    if not settings.allow_sign_up:
+        raise ConflictError("Sign-up is closed on this server: ask its administrator for an account.")
+    user = await create_user(username, password, email, full_name)
+    return await _start_session(settings, user)
+
+
+async def sign_in(settings: AccountSettings, username: str, password: str) -> SignedIn:
+    """Begin a session.
+
+    Raises:
+        WrongCredentialsError: No such user, or not their password; it takes as long either way.
+    """
+    user = await User.get_or_none(username_key=username_key(username)) if is_storable(username) else None
+    if not await _is_password_of(user, password) or user is None:
+        raise WrongCredentialsError("The username or the password is not right.")
+    await _rehash_if_outdated(user, password)
+    session = await _start_session(settings, user)
+    # A password change in the meantime has ended the sessions it saw; this one it may not have seen.
+    if not await User.exists(id=user.id, password_hash=user.password_hash):
+        await _end_sessions([session.session_id])
+        raise WrongCredentialsError("The username or the password is not right.")
+    return session
+
+
+async def refresh_session(settings: AccountSettings, refresh_token: str) -> SignedIn:
+    """Exchange a refresh token for a new one and a new access token.
+
+    A token that was exchanged before ends its session: somebody else may have it. But a second exchange that
+    began before the first was done is only refused, for that is one client racing with itself.
+
+    Raises:
+        WrongCredentialsError: The token is unknown, used or expired, or its session has ended.
+    """
+    began = _now()
+    token_hash = hash_refresh_token(refresh_token)
+    async with in_transaction():
+        # The conditional write comes first: it decides between two exchanges, and SQLite takes its lock here.
+        won = await RefreshToken.filter(token_hash=token_hash, used_at=None, expires_at__gt=began).update(
+            used_at=began
+        )
+        if won:
+            renewed = await _renew(settings, token_hash)
+            await RefreshToken.filter(token_hash=token_hash).update(used_at=_now())
+    if won and renewed is not None:
+        return renewed
+    if not won:
+        used = await RefreshToken.get_or_none(token_hash=token_hash, used_at__lt=began)
+        if used is not None:
+            await _end_sessions([used.session_id])
+    raise WrongCredentialsError(
+        "The refresh token does not work (any more): sign in again.", ("refresh_token",)
+    )
+
+
+async def sign_out(refresh_token: str) -> None:
+    """End the session of a refresh token, at once for its access tokens too.
+
+    Raises:
+        WrongCredentialsError: The token is unknown.
+    """
+    token = await RefreshToken.get_or_none(token_hash=hash_refresh_token(refresh_token))
+    if token is None:
+        raise WrongCredentialsError("This refresh token is unknown.", ("refresh_token",))
+    await _end_sessions([token.session_id])
+
+
+async def authenticate(access_token: str, secret: bytes) -> Viewer:
+    """Who an access token stands for.
+
+    Raises:
+        NotSignedInError: It is not valid, has expired, or its session has ended.
+    """
+    claims = read_access_token(access_token, secret)
+    session = await Session.get_or_none(
+        id=claims.session_id, user_id=claims.user_id, revoked_at=None
+    ).select_related("user")
+    if session is None or session.expires_at <= _now():
+        raise NotSignedInError("The session has ended: sign in again.")
+    return Viewer(session.user, session.id, claims.expires_at)
+
+
+async def ended_sessions(session_ids: Iterable[UUID]) -> set[UUID]:
+    """Those of the sessions that have ended."""
+    asked = set(session_ids)
+    alive = await Session.filter(id__in=asked, revoked_at=None, expires_at__gt=_now()).values_list(
+        "id", flat=True
+    )
+    return asked - set(alive)
+
+
+async def change_password(viewer: Viewer, current_password: str, new_password: str) -> User:
+    """Set another password and end the user's other sessions.
+
+    Raises:
+        WrongCredentialsError: `current_password` is not the user's.
+        InvalidError: The new one breaks a rule, or is the current one.
+    """
+    check_password(new_password, "new_password")
+    user = viewer.user
+    if not await _is_password_of(user, current_password):
+        raise WrongCredentialsError("This is not your current password.", ("current_password",))
+    if await verify_password(new_password, user.password_hash):
+        raise InvalidError("The new password is the current one.", ("new_password",))
+    if not await _replace_hash(user, new_password):
+        raise ConflictError("The password was changed elsewhere just now: sign in again.")
+    await (
+        Session.filter(user_id=user.id, revoked_at=None)
+        .exclude(id=viewer.session_id)
+        .update(revoked_at=_now())
+    )
+    return user
+
+
+async def update_profile(user: User, changes: Mapping[str, str | None]) -> User:
+    """Change `email` and `full_name`: those that are keys of `changes`; None clears.
+
+    Raises:
+        InvalidError: A value breaks a rule of `domain.accounts.rules`.
+    """
+    cleaned = dict(changes)
+    for name, clean in (("email", clean_email), ("full_name", clean_full_name)):
+        value = cleaned.get(name)
+        if value is not None:
+            cleaned[name] = clean(value)
+    if cleaned:
+        user.update_from_dict(cleaned)
+        await user.save(update_fields=list(cleaned))
+    return user
+
+
+async def delete_expired_sessions() -> None:
+    """Forget sessions and refresh tokens that can never work again."""
+    await RefreshToken.filter(expires_at__lt=_now()).delete()
+    await Session.filter(expires_at__lt=_now()).delete()
+
+
+async def _is_password_of(user: User | None, password: str) -> bool:
+    """Whether the password is the user's; without a user it takes as long and is False."""
+    if len(password) > MAX_PASSWORD_LENGTH or not is_storable(password):
+        return False
+    return await verify_password(password, None if user is None else user.password_hash)
+
+
+async def _rehash_if_outdated(user: User, password: str) -> None:
+    if needs_rehash(user.password_hash):
+        await _replace_hash(user, password)
+
+
+async def _replace_hash(user: User, password: str) -> bool:
+    """Store the hash of a password; False if another process replaced the one that `user` was read with."""
+    new_hash = await hash_password(password)
+    replaced = await User.filter(id=user.id, password_hash=user.password_hash).update(password_hash=new_hash)
+    if replaced:
+        user.password_hash = new_hash
+    return bool(replaced)
+
+
+async def _start_session(settings: AccountSettings, user: User) -> SignedIn:
+    session_id, refresh_token = uuid4(), new_refresh_token()
+    expires_at = _refresh_expiry(settings)
+    async with in_transaction():
+        await Session.create(id=session_id, user_id=user.id, expires_at=expires_at)
+        await _store_refresh_token(session_id, refresh_token, expires_at)
+    return _signed_in(settings, user, session_id, refresh_token)
+
+
+async def _renew(settings: AccountSettings, token_hash: str) -> SignedIn | None:
+    """A new refresh token in the session of a used one; None if the session has ended."""
+    session = await Session.get_or_none(
+        refresh_tokens__token_hash=token_hash, revoked_at=None
+    ).select_related("user")
+    if session is None:
+        return None
+    refresh_token, expires_at = new_refresh_token(), _refresh_expiry(settings)
+    await _store_refresh_token(session.id, refresh_token, expires_at)
+    await Session.filter(id=session.id).update(expires_at=expires_at)
+    return _signed_in(settings, session.user, session.id, refresh_token)
+
+
+async def _store_refresh_token(session_id: UUID, refresh_token: str, expires_at: datetime) -> None:
+    await RefreshToken.create(
+        id=uuid4(), session_id=session_id, token_hash=hash_refresh_token(refresh_token), expires_at=expires_at
+    )
+
+
+def _signed_in(settings: AccountSettings, user: User, session_id: UUID, refresh_token: str) -> SignedIn:
+    access_token = issue_access_token(
+        settings.secret,
+        user_id=user.id,
+        session_id=session_id,
+        lifetime_seconds=settings.access_token_seconds,
+    )
+    return SignedIn(user, session_id, access_token, refresh_token)
+
+
+async def _end_sessions(session_ids: list[UUID]) -> None:
+    await Session.filter(id__in=session_ids, revoked_at=None).update(revoked_at=_now())
+
+
+def _refresh_expiry(settings: AccountSettings) -> datetime:
+    return _now() + timedelta(seconds=settings.refresh_token_seconds)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _username_taken() -> ConflictError:
+    return ConflictError("This username is taken.", ("username",))

@@ -1,0 +1,56 @@
+"""Where the files of an analysis lie in storage."""
+
+from enum import StrEnum
+from uuid import UUID
+
+
+class ResultFormat(StrEnum):
+    """The formats that results are written in."""
+
+    JSON = "JSON"
+    JSONL = "JSONL"
+    CSV = "CSV"
+    PARQUET = "PARQUET"
+    MOT = "MOT"
+
+
+RESULT_FILES: dict[ResultFormat, tuple[str, str]] = {
+    ResultFormat.JSON: ("result.json", "application/json"),
+    ResultFormat.JSONL: ("result.jsonl", "application/jsonl"),
+    ResultFormat.CSV: ("result.csv", "text/csv"),
+    ResultFormat.PARQUET: ("result.parquet", "application/vnd.apache.parquet"),
+    ResultFormat.MOT: ("result.mot.txt", "text/plain"),
+}
+"""File name and media type of each format."""
+
+OVERLAY_FILE = "overlay.mp4"
+
+
+def analysis_prefix(analysis_id: UUID) -> str:
+    """Every file of the analysis."""
+    return f"analyses/{analysis_id}"
+
+
+def result_key(analysis_id: UUID, result_format: ResultFormat) -> str:
+    """The result in one format."""
+    return f"{analysis_prefix(analysis_id)}/{RESULT_FILES[result_format][0]}"
+
+
+def overlay_key(analysis_id: UUID) -> str:
+    """The video with boxes drawn on it."""
+    return f"{analysis_prefix(analysis_id)}/{OVERLAY_FILE}"
+
+
+def tracked_key(analysis_id: UUID, number: int) -> str:
+    """Detections of one segment after threshold, label filter and tracker."""
+    return f"{analysis_prefix(analysis_id)}/tracked/{number:06}.parquet"
+
+
+def tracker_states_prefix(analysis_id: UUID) -> str:
+    """The tracker between segments; not needed any more once all are tracked."""
+    return f"{analysis_prefix(analysis_id)}/tracker"
+
+
+def tracker_state_key(analysis_id: UUID, number: int) -> str:
+    """The tracker as it stood after segment `number`."""
+    return f"{tracker_states_prefix(analysis_id)}/{number:06}.state"

@@ -1,0 +1,144 @@
+"""How far an analysis is: the figures that are asked for and pushed."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+from redis.asyncio import Redis
+
+from domain.analyses.models import Analysis, AnalysisStatus, LabelTotal, Segment, SegmentStatus
+
+OVERLAY_SHARE = 0.5
+"""Drawing the overlay counts as this share of analysing the same frames."""
+
+CHANNEL_PREFIX = "framewise:progress:"
+"""Redis channel of an owner's progress: this prefix and the owner's id."""
+
+_UNFINISHED_CEILING = 99.9
+
+
+@dataclass(frozen=True)
+class LabelCount:
+    """Detections and distinct tracks of one label so far."""
+
+    label: str
+    detections: int
+    tracks: int
+
+
+@dataclass(frozen=True)
+class ProgressSnapshot:
+    """The state of an analysis at one moment; `progress` is 0 to 100."""
+
+    analysis_id: UUID
+    owner_id: UUID
+    status: AnalysisStatus
+    progress: float
+    frames_done: int
+    frames_total: int
+    counts: tuple[LabelCount, ...]
+    eta_seconds: float | None
+    frames_per_second: float | None
+    error_message: str | None
+
+    def to_json(self) -> bytes:
+        """The snapshot as it travels between processes."""
+        return orjson.dumps(asdict(self), default=str)  # ids from PostgreSQL are of asyncpg's own UUID type
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "ProgressSnapshot":
+        """Read what `to_json` wrote."""
+        values: dict[str, Any] = orjson.loads(data)
+        values["analysis_id"] = UUID(values["analysis_id"])
+        values["owner_id"] = UUID(values["owner_id"])
+        values["status"] = AnalysisStatus(values["status"])
+        values["counts"] = tuple(LabelCount(**count) for count in values["counts"])
+        return cls(**values)
+
+
+def _units(analysis: Analysis) -> tuple[float, float]:
+    """Work done and work in all, in frames; the overlay weighs `OVERLAY_SHARE` a frame."""
+    overlay = OVERLAY_SHARE if analysis.overlay else 0.0
+    done = analysis.frames_done + overlay * min(analysis.overlay_frames_done, analysis.frames_total)
+    return done, analysis.frames_total * (1 + overlay)
+
+
+def active_seconds(analysis: Analysis) -> float:
+    """Time the analysis has been RUNNING."""
+    since = analysis.running_since
+    return analysis.active_seconds + (max(0.0, time.time() - since) if since is not None else 0.0)
+
+
+def snapshot_of(
+    analysis: Analysis, totals: Sequence[LabelTotal], running: Sequence[Segment] = ()
+) -> ProgressSnapshot:
+    """The snapshot that these rows make; `running` are the segments being worked on."""
+    detections = Counter({total.label: total.detections for total in totals})
+    tracks = {total.label: total.tracks for total in totals}
+    for segment in running:
+        detections.update(segment.counts)
+    done, whole = _units(analysis)
+    if analysis.status == AnalysisStatus.SUCCEEDED:
+        progress = 100.0
+    else:
+        progress = min(100 * done / whole, _UNFINISHED_CEILING) if whole else 0.0
+    elapsed = active_seconds(analysis)
+    # Frames that were only read from storage say nothing about the speed of those that are left.
+    reused = min(analysis.frames_reused, analysis.frames_done)
+    rate = (done - reused) / elapsed if elapsed > 0 else 0.0
+    computed = analysis.frames_done - reused
+    is_running = analysis.status == AnalysisStatus.RUNNING
+    return ProgressSnapshot(
+        analysis_id=analysis.id,
+        owner_id=analysis.owner_id,
+        status=analysis.status,
+        progress=round(progress, 2),
+        frames_done=analysis.frames_done,
+        frames_total=analysis.frames_total,
+        counts=tuple(
+            LabelCount(label, detections[label], tracks.get(label, 0)) for label in sorted(detections)
+        ),
+        eta_seconds=round((whole - done) / rate, 1) if is_running and rate > 0 else None,
+        frames_per_second=round(computed / elapsed, 2) if elapsed > 0 and computed else None,
+        error_message=analysis.error_message,
+    )
+
+
+async def take_snapshot(analysis_id: UUID) -> ProgressSnapshot | None:
+    """Read the present state, and raise the mark below which `frames_done` never falls again."""
+    analysis = await Analysis.get_or_none(id=analysis_id)
+    return None if analysis is None else (await take_snapshots([analysis]))[0]
+
+
+async def take_snapshots(analyses: Sequence[Analysis]) -> list[ProgressSnapshot]:
+    """The present state of each of these rows, with a constant number of statements to read it."""
+    ids = [analysis.id for analysis in analyses]
+    running: dict[UUID, list[Segment]] = {}
+    for segment in await Segment.filter(analysis_id__in=ids, status=SegmentStatus.RUNNING):
+        running.setdefault(UUID(str(segment.analysis_id)), []).append(segment)
+    totals: dict[UUID, list[LabelTotal]] = {}
+    for total in await LabelTotal.filter(analysis_id__in=ids):
+        totals.setdefault(UUID(str(total.analysis_id)), []).append(total)
+    snapshots = []
+    for analysis in analyses:
+        segments = running.get(analysis.id, [])
+        await _raise_frames_done(analysis, segments)
+        snapshots.append(snapshot_of(analysis, totals.get(analysis.id, []), segments))
+    return snapshots
+
+
+async def _raise_frames_done(analysis: Analysis, running: Sequence[Segment]) -> None:
+    reached = analysis.frames_finished + sum(segment.frames_done for segment in running)
+    reached = min(max(reached, analysis.frames_done), analysis.frames_total or reached)
+    if reached > analysis.frames_done:
+        await Analysis.filter(id=analysis.id, frames_done__lt=reached).update(frames_done=reached)
+    analysis.frames_done = reached
+
+
+async def publish(redis: Redis, snapshot: ProgressSnapshot) -> None:
+    """Send a snapshot to whoever follows its owner's analyses."""
+    await redis.publish(f"{CHANNEL_PREFIX}{snapshot.owner_id}", snapshot.to_json())

@@ -1,0 +1,54 @@
+"""The videos table."""
+
+from enum import StrEnum
+
+from tortoise import fields
+
+from domain.leases import Leased
+
+
+class VideoStatus(StrEnum):
+    """What is known of an uploaded file."""
+
+    PROBING = "PROBING"
+    READY = "READY"
+    REJECTED = "REJECTED"
+
+
+class Video(Leased):
+    """An uploaded video. Its lease is held by whoever probes it."""
+
+    id = fields.UUIDField(primary_key=True)
+    owner: fields.ForeignKeyRelation = fields.ForeignKeyField(  # type: ignore[type-arg]
+        "framewise.User", related_name="videos", on_delete=fields.CASCADE
+    )
+    owner_id: fields.UUIDField  # type: ignore[type-arg]
+    title = fields.CharField(max_length=255)
+    filename = fields.CharField(max_length=255)
+    external_id = fields.CharField(max_length=255, null=True)
+    status = fields.CharEnumField(VideoStatus, default=VideoStatus.PROBING, max_length=16)
+    rejection_reason = fields.TextField(null=True)
+    storage_key = fields.CharField(max_length=255, null=True)
+    """Null once the file of a rejected video is removed."""
+    size_bytes = fields.BigIntField()
+    sha256 = fields.CharField(max_length=64, db_index=True)
+    container = fields.CharField(max_length=64, null=True)
+    codec = fields.CharField(max_length=64, null=True)
+    width = fields.IntField(null=True)
+    height = fields.IntField(null=True)
+    rotation_degrees = fields.IntField(null=True)
+    duration_seconds = fields.FloatField(null=True)
+    frame_count = fields.IntField(null=True)
+    average_fps = fields.FloatField(null=True)
+    is_variable_frame_rate = fields.BooleanField(null=True)
+    has_audio = fields.BooleanField(null=True)
+    time_base = fields.CharField(max_length=64, null=True)
+    """Seconds per tick of its presentation times, as a fraction like `1/15360`."""
+    timeline_kind = fields.CharField(max_length=16, null=True)
+    """How far the timeline can be trusted; see media.timeline."""
+    has_thumbnail = fields.BooleanField(default=False)
+    created_at = fields.DatetimeField(auto_now_add=True)
+
+    class Meta:
+        table = "videos"
+        indexes = (("owner_id", "created_at", "id"),)
