@@ -1,0 +1,101 @@
+"""Starting and steering analyses: where what the models can do meets what the database keeps."""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from uuid import UUID
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from domain.analyses.models import Analysis, Tracker
+from domain.analyses.progress import publish, take_snapshot
+from domain.analyses.service import AnalysisSettings, change_status, create_analysis
+from domain.analyses.transitions import Action
+from domain.errors import InvalidError, ModelUnavailableError
+from domain.videos.models import Video
+from ml_models.catalog import MLModelSpec, find_spec
+from ml_models.errors import MLModelError
+from ml_models.factory import default_model
+from tasks.doorbell import ring
+
+
+@dataclass(frozen=True)
+class RequestedSettings:
+    """What a caller asked for; None means the default."""
+
+    ml_model: str | None = None
+    tracker: Tracker | None = None
+    frame_stride: int | None = None
+    min_confidence: float | None = None
+    labels: tuple[str, ...] | None = None
+    start_seconds: float | None = None
+    end_seconds: float | None = None
+    create_people: bool | None = None
+    overlay: bool | None = None
+
+
+def complete_settings(
+    requested: RequestedSettings, weights_dir: Path, mirror: str | None, path: Sequence[str] = ()
+) -> AnalysisSettings:
+    """Fill in the defaults and check every value.
+
+    Raises:
+        ModelUnavailableError: there is no such model.
+        InvalidError: a value is out of range; its path is below `path`.
+    """
+    spec = _find_model(requested.ml_model, weights_dir, mirror, path)
+    defaults = AnalysisSettings(spec.name)
+    if requested.labels is not None:
+        requested = replace(requested, labels=tuple(dict.fromkeys(requested.labels)))
+    given = {name: value for name, value in vars(requested).items() if value is not None}
+    settings = AnalysisSettings(
+        **{**vars(defaults), "min_confidence": spec.default_confidence, **given, "ml_model": spec.name}
+    )
+    settings.check(path)
+    if settings.min_confidence < spec.floor_confidence:
+        raise InvalidError(
+            f"minConfidence must be at least {spec.floor_confidence} for {spec.name}: "
+            "it does not keep less certain detections.",
+            path=(*path, "min_confidence"),
+        )
+    if settings.create_people:
+        raise InvalidError("createPeople is not available in this version.", path=(*path, "create_people"))
+    unknown = [label for label in settings.labels or () if label not in spec.labels]
+    if unknown:
+        shown = ", ".join(spec.labels[:10]) + (", …" if len(spec.labels) > 10 else "")
+        raise InvalidError(
+            f"{spec.name} has no label {unknown[0]!r}; it has: {shown}.", path=(*path, "labels")
+        )
+    return settings
+
+
+def _find_model(name: str | None, weights_dir: Path, mirror: str | None, path: Sequence[str]) -> MLModelSpec:
+    if name is None:
+        return default_model(weights_dir, mirror)
+    try:
+        return find_spec(name)
+    except MLModelError as error:
+        raise ModelUnavailableError(str(error), path=(*path, "ml_model")) from error
+
+
+async def start_analysis(
+    owner_id: UUID, video: Video, settings: AnalysisSettings, idempotency_key: str | None = None
+) -> Analysis:
+    """Queue an analysis and wake a worker."""
+    analysis = await create_analysis(owner_id, video, settings, idempotency_key)
+    await ring()
+    return analysis
+
+
+async def steer_analysis(redis: Redis, owner_id: UUID, analysis_id: UUID, action: Action) -> Analysis:
+    """Pause, resume or cancel; watchers hear of it at once, running work stops by itself."""
+    analysis = await change_status(owner_id, analysis_id, action)
+    snapshot = await take_snapshot(analysis_id)
+    if snapshot is not None:
+        with contextlib.suppress(RedisError, OSError):  # watchers look at the database now and then
+            await publish(redis, snapshot)
+    if action == Action.RESUME:
+        await ring()
+    return analysis

@@ -1,0 +1,75 @@
+"""Write the result files of an analysis, and the video with boxes drawn on it."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks.process.child import Report
+from tasks.process.protocol import Message
+from tasks.results.table import SegmentTable
+from tasks.results.writers import WRITERS
+
+if TYPE_CHECKING:
+    from media.overlay import OverlayBox
+
+_KEPT_BYTES = 16 * 2**20
+"""Up to so many bytes of stored detections are held in memory at once."""
+
+
+def summarise(values: dict[str, Any], blobs: Sequence[bytes], report: Report) -> Message:
+    """Write each format, and the overlay if asked for, into the request's folder.
+
+    For the overlay, the first blob is the video's timeline.
+    """
+    paths: list[str] = values["tracked"]
+    folder = Path(values["folder"])
+    tables = _reader(paths)
+    for result_format, file_name in values["formats"].items():
+        WRITERS[result_format](folder / file_name, values["summary"], tables())
+    if values["overlay"] is not None:
+        from media.overlay import write_overlay
+        from media.timeline import Timeline
+
+        write_overlay(
+            values["source"],
+            str(folder / values["overlay"]),
+            _boxes(tables(), values["frame_stride"]),
+            timeline=Timeline.from_bytes(blobs[0]),
+            on_progress=lambda frames: report({"overlay_frames_done": frames}),
+            thread_count=values["thread_count"],
+        )
+    return Message("result")
+
+
+def _reader(paths: Sequence[str]) -> Callable[[], Iterable[SegmentTable]]:
+    """Gives the tables each time it is called: read once if they are small, else one after the other."""
+    if sum(Path(path).stat().st_size for path in paths) <= _KEPT_BYTES:
+        kept = [SegmentTable.from_parquet(path) for path in paths]
+        return lambda: kept
+    return lambda: (SegmentTable.from_parquet(path) for path in paths)
+
+
+def _boxes(tables: Iterable[SegmentTable], frame_stride: int) -> "Callable[[int], Sequence[OverlayBox]]":
+    """The boxes of a frame; between analysed frames, those of the last one before."""
+    from media.overlay import OverlayBox
+
+    analysed: list[npt.NDArray[np.int64]] = []
+    boxes: dict[int, list[OverlayBox]] = {}
+    names = ("frame_index", "x1", "y1", "x2", "y2", "label", "confidence", "track_id")
+    for table in tables:
+        analysed.append(table.frame_index)
+        columns = [table.detections[name].to_pylist() for name in names]
+        for frame_index, *box in zip(*columns, strict=True):
+            boxes.setdefault(frame_index, []).append(OverlayBox(*box))
+    frames = np.concatenate(analysed) if analysed else np.empty(0, dtype=np.int64)
+
+    def boxes_of(frame_index: int) -> "Sequence[OverlayBox]":
+        position = int(np.searchsorted(frames, frame_index, side="right")) - 1
+        if position < 0 or frame_index - frames[position] >= frame_stride:
+            return ()
+        return boxes.get(int(frames[position]), ())
+
+    return boxes_of

@@ -1,0 +1,101 @@
+"""Join the detections of a segment to the tracks of the segments before it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import supervision as sv
+
+from ml_models.tracking.base import TrackingParameters
+from ml_models.tracking.label_tracker import LabelTracker
+from tasks.process.child import Report
+from tasks.process.protocol import Message
+from tasks.results.table import TRACKED_SCHEMA, SegmentTable
+
+_NO_TRACK = -1
+
+
+@dataclass
+class _Track:
+    """What is known of a track so far."""
+
+    track_id: int
+    label: str
+    first_seconds: float
+    last_seconds: float
+    detection_count: int
+    confidence_sum: float
+
+
+def track_segment(values: dict[str, Any], blobs: Sequence[bytes], report: Report) -> Message:
+    """Number the detections of a segment.
+
+    The first blob is the segment's `SegmentTable`; the second, if there is one, the tracker as the segment
+    before left it, and `values["tracks"]` are the tracks so far. Trackers see every detection the model
+    stores, since some keep a track alive by weak ones; the answer holds those that pass the threshold.
+    """
+    segment = SegmentTable.from_parquet(blobs[0]).kept(0.0, values["labels"])
+    tracker = (
+        LabelTracker.from_bytes(blobs[1])
+        if len(blobs) > 1
+        else LabelTracker(values["tracker"], parameters=TrackingParameters(**values["parameters"]))
+    )
+    ids = _track_ids(segment, tracker)
+    table = segment.detections.append_column(
+        TRACKED_SCHEMA.field("track_id"), pa.array(ids, pa.int32(), mask=ids == _NO_TRACK)
+    )
+    tracked = SegmentTable(table, segment.frame_index, segment.timestamp_seconds).kept(
+        values["min_confidence"], None
+    )
+    tracks = {track["track_id"]: _Track(**track) for track in values["tracks"]}
+    touched = _extend(tracks, tracked.detections)
+    return Message(
+        "result",
+        {
+            "tracks": [asdict(track) for track in tracks.values()],
+            "touched": touched,
+            "tracks_by_label": Counter(track.label for track in tracks.values()),
+        },
+        [tracked.to_parquet(), tracker.to_bytes()],
+    )
+
+
+def _track_ids(segment: SegmentTable, tracker: LabelTracker) -> npt.NDArray[np.int64]:
+    """The track of each detection, `_NO_TRACK` for none; the tracker sees every frame, also empty ones."""
+    table = segment.detections
+    boxes = np.stack([table[name].to_numpy() for name in ("x1", "y1", "x2", "y2")], axis=1)
+    confidences = table["confidence"].to_numpy()
+    labels = np.array(table["label"].to_pylist(), dtype=object)
+    frames = table["frame_index"].to_numpy()
+    starts = np.searchsorted(frames, segment.frame_index, side="left")
+    ends = np.searchsorted(frames, segment.frame_index, side="right")
+    ids = np.full(len(table), _NO_TRACK, dtype=np.int64)
+    for start, end, timestamp_seconds in zip(starts, ends, segment.timestamp_seconds.tolist(), strict=True):
+        detections = sv.Detections(
+            xyxy=boxes[start:end],
+            confidence=confidences[start:end],
+            data={"class_name": labels[start:end]},
+        )
+        ids[start:end] = tracker.update(detections, timestamp_seconds)
+    return ids
+
+
+def _extend(tracks: dict[int, _Track], detections: pa.Table) -> list[int]:
+    """Add these detections to their tracks; the ids of the tracks they belong to."""
+    rows = detections.filter(pc.is_valid(detections["track_id"]))
+    touched: dict[int, None] = {}
+    columns = (rows[name].to_pylist() for name in ("track_id", "label", "timestamp_seconds", "confidence"))
+    for track_id, label, seconds, confidence in zip(*columns, strict=True):
+        track = tracks.get(track_id)
+        if track is None:
+            track = tracks[track_id] = _Track(track_id, label, seconds, seconds, 0, 0.0)
+        track.last_seconds = seconds
+        track.detection_count += 1
+        track.confidence_sum += confidence
+        touched[track_id] = None
+    return list(touched)

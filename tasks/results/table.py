@@ -1,0 +1,137 @@
+"""Detections of one segment as a table: what is stored, cached, and read by time window."""
+
+import io
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+DETECTION_SCHEMA = pa.schema(
+    [
+        ("frame_index", pa.int64()),
+        ("timestamp_seconds", pa.float64()),
+        ("label", pa.string()),
+        ("confidence", pa.float32()),
+        ("x1", pa.float32()),
+        ("y1", pa.float32()),
+        ("x2", pa.float32()),
+        ("y2", pa.float32()),
+        ("landmarks", pa.list_(pa.float32())),
+        ("embedding", pa.list_(pa.float32())),
+    ]
+)
+"""Boxes and landmarks (x, y, x, y, …) are in pixels of the display-oriented frame."""
+
+TRACKED_SCHEMA = DETECTION_SCHEMA.append(pa.field("track_id", pa.int32()))
+
+_FRAME_INDEX = b"framewise.frame_index"
+_TIMESTAMPS = b"framewise.timestamp_seconds"
+
+
+@dataclass(frozen=True)
+class SegmentTable:
+    """Detections in presentation order, and every frame that was looked at, with or without detections.
+
+    `frame_index` (n,) int64 and `timestamp_seconds` (n,) float64 list the frames.
+    """
+
+    detections: pa.Table
+    frame_index: npt.NDArray[np.int64]
+    timestamp_seconds: npt.NDArray[np.float64]
+
+    def to_parquet(self) -> bytes:
+        """The same bytes for the same content."""
+        table = self.detections.replace_schema_metadata(
+            {
+                _FRAME_INDEX: np.asarray(self.frame_index, dtype="<i8").tobytes(),
+                _TIMESTAMPS: np.asarray(self.timestamp_seconds, dtype="<f8").tobytes(),
+            }
+        )
+        output = io.BytesIO()
+        pq.write_table(table, output, compression="zstd")
+        return output.getvalue()
+
+    @classmethod
+    def from_parquet(cls, source: bytes | str) -> "SegmentTable":
+        """Read what `to_parquet` wrote, from bytes or a path."""
+        table = pq.read_table(pa.BufferReader(source) if isinstance(source, bytes) else source)
+        metadata = table.schema.metadata or {}
+        return cls(
+            table,
+            np.frombuffer(metadata.get(_FRAME_INDEX, b""), dtype="<i8"),
+            np.frombuffer(metadata.get(_TIMESTAMPS, b""), dtype="<f8"),
+        )
+
+    def kept(self, min_confidence: float, labels: Sequence[str] | None) -> "SegmentTable":
+        """Only detections of these labels (None: all) with at least this confidence."""
+        mask = pc.greater_equal(self.detections["confidence"], pa.scalar(min_confidence, pa.float32()))
+        if labels is not None:
+            mask = pc.and_(mask, pc.is_in(self.detections["label"], pa.array(list(labels), pa.string())))
+        return SegmentTable(self.detections.filter(mask), self.frame_index, self.timestamp_seconds)
+
+    def counts(self) -> dict[str, int]:
+        """Detections by label."""
+        return dict(sorted(Counter(self.detections["label"].to_pylist()).items()))
+
+
+class SegmentTableBuilder:
+    """Collects the detections of one frame after the other."""
+
+    def __init__(self) -> None:
+        self._frames: list[int] = []
+        self._timestamps: list[float] = []
+        self._columns: dict[str, list[Any]] = {field.name: [] for field in DETECTION_SCHEMA}
+
+    def add(
+        self,
+        frame_index: int,
+        timestamp_seconds: float,
+        boxes: npt.NDArray[Any],
+        confidences: npt.NDArray[Any],
+        labels: Iterable[str],
+        landmarks: npt.ArrayLike | None,
+        embeddings: npt.ArrayLike | None,
+    ) -> None:
+        """Add a frame's detections: boxes (n, 4) of x1, y1, x2, y2; landmarks (n, k, 2); embeddings."""
+        self._frames.append(frame_index)
+        self._timestamps.append(timestamp_seconds)
+        count = len(boxes)
+        if not count:
+            return
+        columns = self._columns
+        columns["frame_index"].extend([frame_index] * count)
+        columns["timestamp_seconds"].extend([timestamp_seconds] * count)
+        columns["label"].extend(labels)
+        columns["confidence"].append(confidences)
+        for name, column in zip(("x1", "y1", "x2", "y2"), boxes.T, strict=True):
+            columns[name].append(column)
+        columns["landmarks"].extend(_rows(landmarks, count))
+        columns["embedding"].extend(_rows(embeddings, count))
+
+    def build(self) -> SegmentTable:
+        """The table of all frames added."""
+        arrays = []
+        for field in DETECTION_SCHEMA:
+            values = self._columns[field.name]
+            if pa.types.is_float32(field.type):
+                joined = np.concatenate(values) if values else np.empty(0)
+                arrays.append(pa.array(joined.astype(np.float32), field.type))
+            else:
+                arrays.append(pa.array(values, field.type))
+        return SegmentTable(
+            pa.Table.from_arrays(arrays, schema=DETECTION_SCHEMA),
+            np.asarray(self._frames, dtype=np.int64),
+            np.asarray(self._timestamps, dtype=np.float64),
+        )
+
+
+def _rows(values: npt.ArrayLike | None, count: int) -> list[list[float] | None]:
+    if values is None:
+        return [None] * count
+    return list(np.asarray(values, dtype=np.float32).reshape(count, -1).tolist())

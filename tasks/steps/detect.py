@@ -1,0 +1,195 @@
+"""Detecting in one segment."""
+
+import asyncio
+import logging
+from typing import Any
+
+from domain.analyses.claims import (
+    ClaimedSegment,
+    finish_segment,
+    forget_plan,
+    record_segment_progress,
+    release_segment,
+)
+from domain.analyses.models import Analysis
+from domain.analyses.service import fail_analysis
+from domain.videos.files import timeline_key
+from domain.videos.models import Video
+from domain.videos.service import replace_timeline
+from ml_models.catalog import find_spec
+from ml_models.errors import MLModelError
+from ml_models.weights import ensure_weights
+from storage.errors import FileMissingError
+from tasks.process.pool import AnalysisProcess, JobError, ProcessDiedError
+from tasks.process.protocol import Message
+from tasks.progress import push_progress
+from tasks.results.cache import detections_key
+from tasks.results.table import SegmentTable
+from tasks.runtime import Runtime
+from tasks.steps.guarded import LostClaimError, guarded
+
+log = logging.getLogger(__name__)
+
+_NEXT_TIMELINE_KIND = {"PACKETS": "FRAMES", "FRAMES": "SEQUENTIAL"}
+"""What to try when the frames of a segment are not those of the timeline."""
+
+_PERMANENT = frozenset(
+    {"MediaError", "WeightsError", "PluginError", "UnknownModelError", "ModelLoadError", "ModelOutputError"}
+)
+"""Errors that a second try cannot mend."""
+
+
+async def detect_step(runtime: Runtime, process: AnalysisProcess, claim: ClaimedSegment) -> None:
+    """Run the model over a claimed segment, or take what an earlier run stored."""
+    analysis, segment = claim.analysis, claim.segment
+    video = await Video.get_or_none(id=analysis.video_id)
+    if video is None:
+        return
+    await push_progress(runtime, analysis.id)
+    key = None
+    try:
+        spec = find_spec(analysis.ml_model)
+        key = detections_key(video.sha256, segment.plan, analysis.frame_stride, spec.fingerprint())
+        stored = await _stored_counts(runtime, analysis, key)
+        if stored is not None:
+            await finish_segment(claim.lease, segment.frames_total, stored, reused=True)
+        else:
+            await _detect_or_recount(runtime, process, claim, video, key)
+    except LostClaimError:
+        await release_segment(claim.lease)
+        if key is not None and not await Video.filter(sha256=video.sha256).exists():
+            await runtime.storage.delete(key)
+        raise
+    except MLModelError as error:
+        await _give_up(runtime, claim, str(error))
+        return
+    except JobError as error:
+        await _after_error(runtime, claim, error)
+        return
+    except ProcessDiedError as error:
+        await _retry(runtime, claim, str(error))
+        raise
+    await push_progress(runtime, analysis.id, now=True)
+
+
+async def _stored_counts(runtime: Runtime, analysis: Analysis, key: str) -> dict[str, int] | None:
+    try:
+        data = await runtime.storage.get(key)
+    except FileMissingError:
+        return None
+    table = SegmentTable.from_parquet(data)
+    return table.kept(analysis.min_confidence, analysis.labels).counts()
+
+
+async def _detect_or_recount(
+    runtime: Runtime, process: AnalysisProcess, claim: ClaimedSegment, video: Video, key: str
+) -> None:
+    """Detect; where the frames are not those of the timeline, count them anew instead."""
+    try:
+        await _detect(runtime, process, claim, video, key)
+    except JobError as error:
+        if error.kind != "TimelineMismatchError":
+            raise
+        await _rebuild_timeline(runtime, process, claim, video)
+
+
+async def _detect(
+    runtime: Runtime, process: AnalysisProcess, claim: ClaimedSegment, video: Video, key: str
+) -> None:
+    settings, analysis = runtime.settings, claim.analysis
+    progress: dict[str, Any] = {}
+
+    async def work() -> dict[str, Any]:
+        spec = find_spec(analysis.ml_model)
+        if spec.weights is not None:
+            weights_dir, mirror = settings.resolved_weights_dir(), settings.resolved_weights_mirror()
+            await asyncio.to_thread(ensure_weights, spec, weights_dir, mirror)
+        answer = await process.request(await _request(runtime, claim, video), progress.update)
+        await runtime.storage.put(key, answer.blobs[0])
+        return answer.values
+
+    async def keep() -> bool:
+        if runtime.is_stopping:
+            return False
+        kept = await record_segment_progress(
+            claim.lease, progress.get("frames_done", 0), progress.get("counts", {}), settings.lease_seconds
+        )
+        if kept and progress:
+            await push_progress(runtime, analysis.id)
+        return kept
+
+    found = await guarded(work(), keep, look_seconds=settings.progress_interval_seconds)
+    if not await finish_segment(claim.lease, found["frames_done"], found["counts"]):
+        raise LostClaimError
+
+
+async def _request(runtime: Runtime, claim: ClaimedSegment, video: Video) -> Message:
+    settings, analysis = runtime.settings, claim.analysis
+    return Message(
+        "detect",
+        {
+            "source": await runtime.storage.source(str(video.storage_key)),
+            "plan": claim.segment.plan,
+            "time_base": video.time_base,
+            "frame_stride": analysis.frame_stride,
+            "thread_count": settings.decode_threads(),
+            "ml_model": analysis.ml_model,
+            "weights_dir": str(settings.resolved_weights_dir()),
+            "weights_mirror": settings.resolved_weights_mirror(),
+            "min_confidence": analysis.min_confidence,
+            "labels": analysis.labels,
+        },
+    )
+
+
+async def _after_error(runtime: Runtime, claim: ClaimedSegment, error: JobError) -> None:
+    if _PERMANENT.intersection(error.kinds):
+        await _give_up(runtime, claim, str(error))
+    else:
+        log.warning(
+            "segment %d of analysis %s: %s: %s", claim.segment.number, claim.analysis.id, error.kind, error
+        )
+        await _retry(
+            runtime, claim, str(error) if "MLModelError" in error.kinds else f"{error.kind}: {error}"
+        )
+
+
+async def _rebuild_timeline(
+    runtime: Runtime, process: AnalysisProcess, claim: ClaimedSegment, video: Video
+) -> None:
+    """Count the frames of the video by decoding it, and plan its analyses anew."""
+    kind = _NEXT_TIMELINE_KIND.get(str(video.timeline_kind))
+    if kind is None:
+        await _give_up(
+            runtime, claim, "The video decodes differently each time it is read: its file is damaged."
+        )
+        return
+    log.info("the frames of video %s are not what its packets promise: decoding it to count them", video.id)
+
+    async def keep() -> bool:
+        counts = dict(claim.segment.counts)
+        return not runtime.is_stopping and await record_segment_progress(
+            claim.lease, 0, counts, runtime.settings.lease_seconds
+        )
+
+    source = await runtime.storage.source(str(video.storage_key))
+    answer = await guarded(process.request(Message("scan", {"source": source, "kind": kind})), keep)
+    await runtime.storage.put(timeline_key(video.id), answer.blobs[0])
+    await replace_timeline(video.id, answer.values["timeline_kind"], answer.values["frame_count"])
+    await forget_plan(video.id)
+    await runtime.ring()
+
+
+async def _retry(runtime: Runtime, claim: ClaimedSegment, failure: str) -> None:
+    if claim.lease.attempts >= runtime.settings.max_attempts:
+        await _give_up(
+            runtime, claim, f"Segment {claim.segment.number} failed {claim.lease.attempts} times: {failure}."
+        )
+    else:
+        await release_segment(claim.lease, failure)
+
+
+async def _give_up(runtime: Runtime, claim: ClaimedSegment, reason: str) -> None:
+    await release_segment(claim.lease, reason)
+    await fail_analysis(claim.analysis.id, reason)
+    await push_progress(runtime, claim.analysis.id, now=True)
