@@ -1,0 +1,164 @@
+"""Accounts at the edge: `me`, sign-up, sign-in, sessions, the profile."""
+
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
+import strawberry
+
+from domain.accounts import models, service
+from graphql_api.context import Context, Info
+from graphql_api.errors import Payload
+from graphql_api.fields import field, mutation
+from graphql_api.relay import Node, global_id
+
+
+@strawberry.type(description="An account.")
+class User(Node):
+    username: str = strawberry.field(description="The name to sign in with, as the person wrote it.")
+    email: str | None = strawberry.field(description="An address to reach the person at.")
+    full_name: str | None = strawberry.field(description="The person's name.")
+    created_at: datetime = strawberry.field(description="When the account was made.")
+
+    @classmethod
+    def from_row(cls, row: models.User) -> Self:
+        """The account in this row."""
+        return cls(
+            id=global_id("User", row.id),
+            username=row.username,
+            email=row.email,
+            full_name=row.full_name,
+            created_at=row.created_at,
+        )
+
+
+@strawberry.type(description="A signed-in session.")
+class Session:
+    access_token: str = strawberry.field(description="Send it as `Authorization: Bearer …`.")
+    access_token_expires_at: datetime = strawberry.field(description="When the access token stops working.")
+    refresh_token: str = strawberry.field(description="Gives the next session, once: see `refreshSession`.")
+    user: User = strawberry.field(description="Who is signed in.")
+
+    @classmethod
+    def of(cls, signed_in: service.SignedIn) -> Self:
+        """The session as its owner gets it."""
+        return cls(
+            access_token=signed_in.access_token.token,
+            access_token_expires_at=signed_in.access_token.expires_at,
+            refresh_token=signed_in.refresh_token,
+            user=User.from_row(signed_in.user),
+        )
+
+
+@strawberry.input(description="A new account.")
+class SignUpInput:
+    username: str = strawberry.field(
+        description=(
+            "3 to 64 letters, digits (of any script) and . _ - + @, beginning with a letter or digit. "
+            "Upper and lower case make no difference."
+        )
+    )
+    password: str = strawberry.field(description="8 to 256 characters.")
+    email: str | None = strawberry.field(default=None, description="An e-mail address.")
+    full_name: str | None = strawberry.field(default=None, description="1 to 200 characters.")
+
+
+@strawberry.input(description="Who wants to sign in.")
+class SignInInput:
+    username: str = strawberry.field(description="The username, in any case.")
+    password: str = strawberry.field(description="The password.")
+
+
+@strawberry.input(description="Changes to your account: what is absent stays, null clears.")
+class UpdateMeInput:
+    email: str | None = strawberry.field(default=strawberry.UNSET, description="An e-mail address.")
+    full_name: str | None = strawberry.field(default=strawberry.UNSET, description="1 to 200 characters.")
+
+
+@strawberry.input(description="A change of password.")
+class ChangePasswordInput:
+    current_password: str = strawberry.field(description="The password that works now.")
+    new_password: str = strawberry.field(description="8 to 256 characters, another than the current one.")
+
+
+@strawberry.type(description="The result of signing up or in, or of refreshing a session.")
+class SessionPayload(Payload):
+    session: Session | None = strawberry.field(
+        default=None, description="The session; null if it did not work."
+    )
+
+
+@strawberry.type(description="The result of signing out.")
+class SignOutPayload(Payload):
+    pass
+
+
+@strawberry.type(description="The result of a change to your account.")
+class UserPayload(Payload):
+    user: User | None = strawberry.field(default=None, description="The account; null if it did not work.")
+
+
+@strawberry.type
+class AccountQueries:
+    @field("Who is signed in; null if nobody is.")
+    async def me(self, info: Info) -> User | None:
+        viewer = await info.context.viewer()
+        return None if viewer is None else User.from_row(viewer.user)
+
+
+@strawberry.type
+class AccountMutations:
+    @mutation("Make an account and sign in.", signed_in=False)
+    async def sign_up(self, info: Info, input: SignUpInput) -> SessionPayload:
+        signed_in = await service.sign_up(
+            _settings(info), input.username, input.password, input.email, input.full_name
+        )
+        return SessionPayload(session=Session.of(signed_in))
+
+    @mutation("Begin a session.", signed_in=False)
+    async def sign_in(self, info: Info, input: SignInInput) -> SessionPayload:
+        signed_in = await service.sign_in(_settings(info), input.username, input.password)
+        return SessionPayload(session=Session.of(signed_in))
+
+    @mutation(
+        "Exchange a refresh token for a new access token and a new refresh token. The old one stops working; "
+        "used a second time, it ends the session, for somebody else may have it.",
+        signed_in=False,
+    )
+    async def refresh_session(self, info: Info, refresh_token: str) -> SessionPayload:
+        signed_in = await service.refresh_session(_settings(info), refresh_token)
+        return SessionPayload(session=Session.of(signed_in))
+
+    @mutation("End the session of a refresh token; its access tokens stop working too.", signed_in=False)
+    async def sign_out(self, info: Info, refresh_token: str) -> SignOutPayload:
+        await service.sign_out(refresh_token)
+        return SignOutPayload()
+
+    @mutation("Change your account: what is absent in the input stays, null clears.")
+    async def update_me(self, info: Info, input: UpdateMeInput) -> UserPayload:
+        given = {"email": input.email, "full_name": input.full_name}
+        changes = {name: value for name, value in given.items() if value is not strawberry.UNSET}
+        viewer = await info.context.require_viewer()
+        return UserPayload(user=User.from_row(await service.update_profile(viewer.user, changes)))
+
+    @mutation("Change your password. Your other sessions end; this one goes on.")
+    async def change_password(self, info: Info, input: ChangePasswordInput) -> UserPayload:
+        viewer = await info.context.require_viewer()
+        user = await service.change_password(viewer, input.current_password, input.new_password)
+        return UserPayload(user=User.from_row(user))
+
+
+async def load_user(context: Context, key: UUID) -> User | None:
+    """The node loader of `User`: everybody sees only themselves."""
+    viewer = await context.require_viewer()
+    return User.from_row(viewer.user) if viewer.user.id == key else None
+
+
+def _settings(info: Info) -> service.AccountSettings:
+    state = info.context.state
+    return service.AccountSettings(
+        secret=state.secret,
+        access_token_seconds=state.settings.access_token_seconds,
+        refresh_token_seconds=state.settings.refresh_token_seconds,
+        allow_sign_up=state.settings.allow_sign_up,
+    )

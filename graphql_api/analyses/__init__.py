@@ -1,0 +1,1 @@
+"""Analyses at the edge: settings, progress, detections, tracks, results."""

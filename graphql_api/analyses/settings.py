@@ -1,0 +1,75 @@
+"""What is analysed, and how: as it is asked for, and as it was decided."""
+
+import strawberry
+
+from domain.analyses.models import Tracker
+from graphql_api.context import Info
+from graphql_api.fields import field
+from graphql_api.ml_models import MLModel, load_ml_model
+from graphql_api.relay import global_id
+from ml_models.catalog import MLTask
+from tasks.analyses import RequestedSettings
+
+strawberry.enum(Tracker, description="How detections are joined to tracks.")
+
+
+@strawberry.type(description="What is analysed, and how.")
+class AnalysisSettings:
+    model_name: strawberry.Private[str]
+    tracker: Tracker = strawberry.field(description="How detections are joined to tracks.")
+    frame_stride: int = strawberry.field(description="1: every frame is analysed, 5: every fifth.")
+    min_confidence: float = strawberry.field(description="Less certain detections are left out.")
+    labels: list[str] | None = strawberry.field(description="Only these labels; null: all.")
+    start_seconds: float | None = strawberry.field(description="Frames before this time are left out.")
+    end_seconds: float | None = strawberry.field(description="Frames from this time on are left out.")
+    create_people: bool = strawberry.field(description="Whether faces become people.")
+    overlay: bool = strawberry.field(description="Whether a video with boxes drawn on it is made.")
+
+    @field("The model that looks at the frames.")
+    async def ml_model(self, info: Info) -> MLModel:
+        model = await load_ml_model(info.context, self.model_name)
+        return model if model is not None else _forgotten_model(self.model_name)
+
+
+def _forgotten_model(name: str) -> MLModel:
+    """What is left of a model whose package was removed after an analysis used it."""
+    return MLModel(
+        id=global_id("MLModel", name),
+        name=name,
+        task=MLTask.OBJECT_DETECTION,
+        labels=[],
+        description="This model is no longer installed.",
+        license="",
+        weights_bytes=None,
+        default_confidence=0.5,
+        floor_confidence=0.0,
+        is_ready=False,
+        is_default=False,
+    )
+
+
+@strawberry.input(description="What to analyse, and how. What is absent or null has a default.")
+class AnalysisSettingsInput:
+    ml_model: str | None = strawberry.field(
+        default=None,
+        description="Name of the model, see `mlModels`. By default the best face detector that is ready.",
+    )
+    tracker: Tracker | None = strawberry.field(default=None, description="By default BYTE_TRACK.")
+    frame_stride: int | None = strawberry.field(
+        default=None, description="1, the default, analyses every frame, 5 every fifth."
+    )
+    min_confidence: float | None = strawberry.field(
+        default=None, description="From 0 to 1; by default what suits the model."
+    )
+    labels: list[str] | None = strawberry.field(default=None, description="Only these labels of the model.")
+    start_seconds: float | None = strawberry.field(default=None, description="Where to begin, in the video.")
+    end_seconds: float | None = strawberry.field(default=None, description="Where to end, in the video.")
+    create_people: bool | None = strawberry.field(default=None, description="Not available yet.")
+    overlay: bool | None = strawberry.field(
+        default=None, description="Whether to make a video with boxes drawn on it; by default not."
+    )
+
+    def requested(self) -> RequestedSettings:
+        """The settings as the use case takes them."""
+        values = {**vars(self), "labels": None if self.labels is None else tuple(self.labels)}
+        return RequestedSettings(**values)

@@ -1,0 +1,236 @@
+"""An analysis, its tracks, and how far it is."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Self
+from uuid import UUID
+
+import strawberry
+from tortoise.queryset import QuerySet
+
+from domain.analyses import models, service
+from domain.analyses.files import OVERLAY_FILE, RESULT_FILES, ResultFormat, overlay_key, result_key
+from domain.analyses.models import AnalysisStatus
+from domain.analyses.progress import ProgressSnapshot, take_snapshots
+from domain.videos.models import Video as VideoRow
+from graphql_api.analyses.detections import Detection, page_of_detections
+from graphql_api.analyses.settings import AnalysisSettings
+from graphql_api.context import Context, Info
+from graphql_api.fields import field
+from graphql_api.links import link
+from graphql_api.relay import Connection, Node, global_id, paginate
+from graphql_api.videos import Video
+from tasks.results.reader import DetectionFilter
+
+strawberry.enum(AnalysisStatus, description="Where an analysis stands.")
+strawberry.enum(ResultFormat, description="The form of a result file.")
+
+
+@strawberry.type(description="How often a label was found so far.")
+class LabelCount:
+    label: str = strawberry.field(description="The label.")
+    detections: int = strawberry.field(description="Detections so far.")
+    tracks: int = strawberry.field(description="Distinct tracks so far.")
+
+
+def _label_counts(snapshot: ProgressSnapshot) -> list[LabelCount]:
+    return [
+        LabelCount(label=count.label, detections=count.detections, tracks=count.tracks)
+        for count in snapshot.counts
+    ]
+
+
+@strawberry.type(description="One object or person followed through the video.")
+class Track:
+    track_id: int = strawberry.field(description="Its number in this analysis, from 1.")
+    label: str = strawberry.field(description="What it is.")
+    first_seconds: float = strawberry.field(description="When it is first seen.")
+    last_seconds: float = strawberry.field(description="When it is last seen.")
+    detection_count: int = strawberry.field(description="In how many analysed frames it is seen.")
+    mean_confidence: float = strawberry.field(description="The mean confidence of its detections.")
+
+    @classmethod
+    def from_row(cls, row: models.Track) -> Self:
+        """The track in this row."""
+        return cls(
+            track_id=row.track_id,
+            label=row.label,
+            first_seconds=row.first_seconds,
+            last_seconds=row.last_seconds,
+            detection_count=row.detection_count,
+            mean_confidence=row.confidence_sum / row.detection_count,
+        )
+
+
+@strawberry.type(description="One run of a model over a video.")
+class Analysis(Node):
+    row: strawberry.Private[models.Analysis]
+    status: AnalysisStatus = strawberry.field(description="Where it stands.")
+    error_message: str | None = strawberry.field(description="Why it failed.")
+    created_at: datetime = strawberry.field(description="When it was asked for.")
+    started_at: datetime | None = strawberry.field(description="When the first frames were taken up.")
+    finished_at: datetime | None = strawberry.field(description="When it came to its end.")
+
+    @classmethod
+    def from_row(cls, row: models.Analysis) -> Self:
+        """The analysis in this row."""
+        return cls(
+            id=global_id("Analysis", row.id),
+            row=row,
+            status=row.status,
+            error_message=row.error_message,
+            created_at=row.created_at,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+        )
+
+    @field("The video.")
+    async def video(self, info: Info) -> Video:
+        row = await info.context.loader("video", _load_videos).load(self.row.video_id)
+        return Video.from_row(row)
+
+    @field("What is analysed, and how.")
+    def settings(self) -> AnalysisSettings:
+        row = self.row
+        return AnalysisSettings(
+            model_name=row.ml_model,
+            tracker=row.tracker,
+            frame_stride=row.frame_stride,
+            min_confidence=row.min_confidence,
+            labels=row.labels,
+            start_seconds=row.start_seconds,
+            end_seconds=row.end_seconds,
+            create_people=row.create_people,
+            overlay=row.overlay,
+        )
+
+    @field("How far it is, from 0 to 100; it never goes back.")
+    async def progress(self, info: Info) -> float:
+        return (await _snapshot(info, self.row)).progress
+
+    @field("Frames analysed so far.")
+    async def frames_done(self, info: Info) -> int:
+        return (await _snapshot(info, self.row)).frames_done
+
+    @field("Frames to analyse; 0 until the video has been looked at.")
+    def frames_total(self) -> int:
+        return self.row.frames_total
+
+    @field("Detections and tracks so far, by label.")
+    async def counts(self, info: Info) -> list[LabelCount]:
+        return _label_counts(await _snapshot(info, self.row))
+
+    @field("How long it will take from now, as far as can be told; null while it does not run.")
+    async def eta_seconds(self, info: Info) -> float | None:
+        return (await _snapshot(info, self.row)).eta_seconds
+
+    @field("Frames analysed a second, while it ran.")
+    async def frames_per_second(self, info: Info) -> float | None:
+        return (await _snapshot(info, self.row)).frames_per_second
+
+    @field(
+        "Detections in order of time, of the part of the video that is done. The window's end is left out."
+    )
+    async def detections(
+        self,
+        info: Info,
+        from_seconds: float | None = None,
+        to_seconds: float | None = None,
+        labels: list[str] | None = None,
+        track_id: int | None = None,
+        min_confidence: float | None = None,
+        first: int | None = 100,
+        after: str | None = None,
+    ) -> Connection[Detection]:
+        wanted = DetectionFilter(
+            from_seconds=from_seconds,
+            to_seconds=to_seconds,
+            labels=None if labels is None else tuple(labels),
+            track_id=track_id,
+            min_confidence=min_confidence,
+        )
+        return await page_of_detections(info.context, self.row, wanted, first, after)
+
+    @field("Tracks in order of their numbers, of the part of the video that is done.")
+    async def tracks(
+        self, labels: list[str] | None = None, first: int | None = 100, after: str | None = None
+    ) -> Connection[Track]:
+        rows = service.tracks_of(self.row.id, labels)
+        return await paginate(
+            rows, Track.from_row, first=first, after=after, default_first=100, order_by="track_id"
+        )
+
+    @field("A link to the results, signed and expiring; null until there are some.")
+    async def result_url(self, info: Info, format: ResultFormat = ResultFormat.JSON) -> str | None:
+        if self.row.status != AnalysisStatus.SUCCEEDED:
+            return None
+        name, content_type = RESULT_FILES[format]
+        key = result_key(self.row.id, format)
+        return await link(info.context, key, content_type=content_type, filename=name, attachment=True)
+
+    @field("A link to the video with boxes drawn on it, an H.264 MP4; null until there is one.")
+    async def overlay_url(self, info: Info) -> str | None:
+        if not self.row.has_overlay or self.row.status != AnalysisStatus.SUCCEEDED:
+            return None
+        key = overlay_key(self.row.id)
+        return await link(info.context, key, content_type="video/mp4", filename=OVERLAY_FILE)
+
+
+async def _load_videos(keys: list[UUID]) -> Sequence[VideoRow]:
+    rows = {row.id: row for row in await VideoRow.filter(id__in=keys)}
+    return [rows[key] for key in keys]
+
+
+async def _snapshot(info: Info, row: models.Analysis) -> ProgressSnapshot:
+    async def load(rows: list[models.Analysis]) -> Sequence[ProgressSnapshot]:
+        return await take_snapshots(rows)
+
+    return await info.context.loader("snapshot", load).load(row)
+
+
+@strawberry.type(description="How far an analysis is: small, and pushed at every change.")
+class AnalysisProgress:
+    snapshot: strawberry.Private[ProgressSnapshot]
+    analysis_id: strawberry.ID = strawberry.field(description="Which analysis.")
+    status: AnalysisStatus = strawberry.field(description="Where it stands.")
+    progress: float = strawberry.field(description="How far it is, from 0 to 100; it never goes back.")
+    frames_done: int = strawberry.field(description="Frames analysed so far.")
+    frames_total: int = strawberry.field(description="Frames to analyse; 0 until that is known.")
+    counts: list[LabelCount] = strawberry.field(description="Detections and tracks so far, by label.")
+    eta_seconds: float | None = strawberry.field(description="How long it will take from now.")
+    frames_per_second: float | None = strawberry.field(description="Frames analysed a second, while it ran.")
+    error_message: str | None = strawberry.field(description="Why it failed.")
+
+    @classmethod
+    def of(cls, snapshot: ProgressSnapshot) -> Self:
+        """The message for this snapshot."""
+        return cls(
+            snapshot=snapshot,
+            analysis_id=global_id("Analysis", snapshot.analysis_id),
+            status=snapshot.status,
+            progress=snapshot.progress,
+            frames_done=snapshot.frames_done,
+            frames_total=snapshot.frames_total,
+            counts=_label_counts(snapshot),
+            eta_seconds=snapshot.eta_seconds,
+            frames_per_second=snapshot.frames_per_second,
+            error_message=snapshot.error_message,
+        )
+
+    @field("The analysis itself.")
+    async def analysis(self) -> Analysis:
+        return Analysis.from_row(
+            await service.get_analysis(self.snapshot.owner_id, self.snapshot.analysis_id)
+        )
+
+
+def analyses_of_video(video_id: UUID) -> QuerySet[models.Analysis]:
+    """The analyses of a video that the viewer may see."""
+    return models.Analysis.filter(video_id=video_id)
+
+
+async def load_analysis(context: Context, key: UUID) -> Analysis | None:
+    """The node loader of `Analysis`: everybody sees only their own."""
+    viewer = await context.require_viewer()
+    row: Any = await service.owned_analyses(viewer.user.id).get_or_none(id=key)
+    return None if row is None else Analysis.from_row(row)

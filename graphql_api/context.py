@@ -1,0 +1,115 @@
+"""What a resolver can reach: the application's parts, the signed-in viewer, the loaders."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID
+
+import redis.asyncio
+import strawberry
+from starlette.requests import HTTPConnection
+from strawberry.dataloader import DataLoader
+
+from domain.accounts.service import Viewer, authenticate
+from domain.errors import NotSignedInError
+from graphql_api.progress_hub import ProgressHub
+from graphql_api.uploads import StreamedRequest
+from settings import Settings
+from storage.base import AbstractStorage
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+_PARAMETER_NAMES = ("authorization", "accesstoken", "token")
+
+
+@dataclass
+class AppState:
+    """The parts of the running application, made once at start."""
+
+    settings: Settings
+    secret: bytes
+    """Signs access tokens and links to files."""
+    storage: AbstractStorage
+    redis: redis.asyncio.Redis
+    progress_hub: ProgressHub
+    """Where subscriptions hear of progress."""
+
+
+class Context:
+    """One HTTP request, or one WebSocket with all its operations."""
+
+    def __init__(self, state: AppState, request: HTTPConnection) -> None:
+        self.state = state
+        self.request = request
+        self.is_websocket = request.scope["type"] == "websocket"
+        self.connection_params: dict[str, Any] | None = None
+        """The payload of `connection_init`; Strawberry sets it."""
+        self.upload: StreamedRequest | None = None
+        """The files of this request; those that nobody takes with `release` are deleted after it."""
+        self._viewer: Viewer | None = None
+        self._authenticated = False
+        self._lock = asyncio.Lock()
+        self._loaders: dict[str, DataLoader[Any, Any]] = {}
+
+    async def viewer(self) -> Viewer | None:
+        """Who is signed in; None when no token was sent. Asks the database once.
+
+        Raises:
+            NotSignedInError: A token was sent, but it is not valid, or expired, or its session has ended.
+        """
+        async with self._lock:
+            if not self._authenticated:
+                token = self.access_token()
+                self._viewer = None if token is None else await authenticate(token, self.state.secret)
+                self._authenticated = True
+        return self._viewer
+
+    async def require_viewer(self) -> Viewer:
+        """Who is signed in.
+
+        Raises:
+            NotSignedInError: Nobody is.
+        """
+        viewer = await self.viewer()
+        if viewer is None:
+            raise NotSignedInError
+        return viewer
+
+    @property
+    def user_id(self) -> UUID:
+        """The id of the signed-in user, below a field that only signed-in users may use."""
+        if self._viewer is None:
+            raise NotSignedInError
+        return self._viewer.user.id
+
+    def access_token(self) -> str | None:
+        """The access token of the request's header, or else of the socket's `connection_init`."""
+        header = self.request.headers.get("authorization")
+        if header is not None:
+            return _bearer(header)
+        parameters = self.connection_params or {}
+        given = {key.lower(): value for key, value in parameters.items() if isinstance(key, str)}
+        value = next((given[name] for name in _PARAMETER_NAMES if given.get(name)), None)
+        return _bearer(value) if isinstance(value, str) else None
+
+    def loader(
+        self, name: str, load: Callable[[list[K]], Awaitable[Sequence[V | BaseException]]]
+    ) -> DataLoader[K, V]:
+        """The loader of this name, made with `load` on first use.
+
+        On a WebSocket it batches but does not remember: a subscription must see what is true at each event.
+        """
+        if name not in self._loaders:
+            self._loaders[name] = DataLoader(load_fn=load, cache=not self.is_websocket)
+        return self._loaders[name]
+
+
+Info = strawberry.Info[Context, None]
+
+
+def _bearer(value: str) -> str:
+    """The token of `Bearer <token>`, or the value itself."""
+    scheme, _, token = value.strip().partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else value.strip()

@@ -1,0 +1,80 @@
+"""The scalars that GraphQL lacks."""
+
+from datetime import UTC, date, datetime
+from typing import Any, NewType
+
+import strawberry
+from strawberry.exceptions import StrawberryInputCoercionError
+from strawberry.types.scalar import ScalarDefinition
+
+BigInt = NewType("BigInt", int)
+"""A 64-bit integer."""
+
+_MAX_SAFE = 2**53 - 1
+_MIN_BIG, _MAX_BIG = -(2**63), 2**63 - 1
+
+
+def _serialize_big_int(value: int) -> int | str:
+    return value if -_MAX_SAFE <= value <= _MAX_SAFE else str(value)
+
+
+def _parse_big_int(value: Any) -> int:
+    if isinstance(value, str) and value.removeprefix("-").isdecimal() and len(value) <= 20:
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not _MIN_BIG <= value <= _MAX_BIG:
+        raise StrawberryInputCoercionError(
+            f"BigInt cannot represent {str(value)[:50]!r}: not a 64-bit integer."
+        )
+    return value
+
+
+def _parse_datetime(value: Any) -> datetime:
+    try:
+        moment = datetime.fromisoformat(value)
+        in_utc = moment.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise StrawberryInputCoercionError(
+            f"DateTime cannot represent {str(value)[:50]!r}: write it like 2026-01-31T12:00:00Z."
+        )
+    return in_utc
+
+
+def _parse_date(value: Any) -> date:
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise StrawberryInputCoercionError(
+            f"Date cannot represent {str(value)[:50]!r}: write it like 2026-01-31."
+        ) from None
+
+
+SCALARS: dict[object, ScalarDefinition] = {
+    BigInt: strawberry.scalar(
+        name="BigInt",
+        description=(
+            "A 64-bit integer. Sent as a JSON number while it is exact there (up to 2^53 - 1 either way), "
+            "else as a string of digits; both are accepted."
+        ),
+        serialize=_serialize_big_int,
+        parse_value=_parse_big_int,
+    ),
+    datetime: strawberry.scalar(
+        name="DateTime",
+        description="A moment in RFC 3339 form, like `2026-01-31T12:00:00Z`; sent in UTC.",
+        specified_by_url="https://scalars.graphql.org/andimarek/date-time",
+        serialize=lambda moment: moment.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        parse_value=_parse_datetime,
+    ),
+    date: strawberry.scalar(
+        name="Date",
+        description="A day in ISO 8601 form, like `2026-01-31`.",
+        specified_by_url="https://scalars.graphql.org/andimarek/local-date",
+        serialize=date.isoformat,
+        parse_value=_parse_date,
+    ),
+}
+"""For `StrawberryConfig(scalar_map=…)`."""
