@@ -1,0 +1,348 @@
+"""The commands of `framewise`; each imports what it needs when it is called, so that `--help` is quick."""
+
+import asyncio
+import math
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from cli.errors import CliError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cli.sessions import RemoteServer
+    from settings import Settings
+
+app = typer.Typer(
+    help="Framewise: analyse videos, live, on your own machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+models_app = typer.Typer(help="List the models and fetch their weights.", no_args_is_help=True)
+users_app = typer.Typer(help="Make accounts.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+app.add_typer(users_app, name="users")
+
+_WIDTH_OF_PLAIN_OUTPUT = 120
+
+
+class TrackerName(Enum):
+    """The trackers, as they are typed."""
+
+    NONE = "none"
+    SORT = "sort"
+    BYTE_TRACK = "byte-track"
+    OC_SORT = "oc-sort"
+    BOT_SORT = "bot-sort"
+
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        show_default="FRAMEWISE_DATA_DIR, or a folder of your account",
+        help="Folder of everything the server keeps.",
+    ),
+]
+Host = Annotated[str | None, typer.Option(show_default="127.0.0.1", help="Address to listen on.")]
+Port = Annotated[
+    int | None, typer.Option(min=0, max=65535, show_default="8000", help="Port to listen on; 0: a free one.")
+]
+Slots = Annotated[
+    int | None,
+    typer.Option(min=1, show_default="one for each CPU core", help="Parts of videos analysed at once."),
+]
+Mirror = Annotated[
+    str | None,
+    typer.Option(show_default="FRAMEWISE_WEIGHTS_MIRROR", help="A folder or URL that has the weights."),
+]
+
+
+def _finite(value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter("must be a finite number.")
+    return value
+
+
+def run() -> None:
+    """Run the command line; what is wrong is said in a sentence, not in a traceback."""
+    try:
+        app()
+    except CliError as error:
+        _fail(error)
+
+
+def _fail(error: CliError) -> NoReturn:
+    console = _console(stderr=True)
+    console.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(error.exit_code)
+
+
+def _console(*, stderr: bool = False) -> "Console":
+    from rich.console import Console
+
+    console = Console(stderr=stderr, highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDTH_OF_PLAIN_OUTPUT
+    return console
+
+
+@app.command()
+def serve(host: Host = None, port: Port = None, data_dir: DataDir = None, slots: Slots = None) -> None:
+    """Run the whole server: API, worker, and Valkey unless REDIS_URL is set. Ctrl-C stops it."""
+    from cli.serve import serve_session
+    from cli.settings_options import settings_with
+    from cli.signals import run_interruptible
+
+    settings = settings_with(host=host, port=port, data_dir=data_dir, slots=slots)
+    console = _console()
+    raise typer.Exit(run_interruptible(lambda interruption: serve_session(settings, console, interruption)))
+
+
+@app.command()
+def api(
+    host: Host = None,
+    port: Port = None,
+    data_dir: DataDir = None,
+    listen_fd: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Run the API alone; it needs REDIS_URL."""
+    from cli.api import run_api
+    from cli.settings_options import settings_with
+
+    settings = settings_with(host=host, port=port, data_dir=data_dir)
+    _require_redis(settings)
+    run_api(settings, listen_fd)
+
+
+@app.command()
+def worker(data_dir: DataDir = None, slots: Slots = None) -> None:
+    """Run a worker alone; it needs REDIS_URL."""
+    from cli.logs import configure_logging
+    from cli.settings_options import settings_with
+    from tasks.worker import run as run_worker
+
+    settings = settings_with(data_dir=data_dir, slots=slots)
+    configure_logging(settings.log_level)
+    _require_redis(settings)
+    run_worker(settings.slots)
+
+
+def _require_redis(settings: "Settings") -> None:
+    if not settings.redis_url:
+        raise CliError("Set FRAMEWISE_REDIS_URL to a running Redis or Valkey, or use `framewise serve`.", 2)
+
+
+@app.command()
+def migrate(data_dir: DataDir = None) -> None:
+    """Bring the database up to date."""
+    from cli.database import migrate_database
+    from cli.logs import configure_logging
+    from cli.settings_options import settings_with
+
+    settings = settings_with(data_dir=data_dir)
+    configure_logging(settings.log_level)
+    applied = asyncio.run(migrate_database(settings))
+    _console().print(
+        f"Applied {', '.join(applied)}." if applied else "The database is up to date.", markup=False
+    )
+
+
+@app.command(
+    help="Analyse videos, live, and write the results beside them.\n\n"
+    "Makes VIDEO.framewise.json (detections and tracks) and VIDEO.framewise.mp4 (boxes drawn). Without "
+    "--server it uses the server that runs on the data folder, or starts one and stops it at the end. With "
+    "--server it signs in with --username and FRAMEWISE_PASSWORD, asking at a terminal for what is "
+    "missing, or with FRAMEWISE_TOKEN."
+)
+def analyze(
+    videos: Annotated[list[Path], typer.Argument(metavar="VIDEO…", help="Video files.", show_default=False)],
+    model: Annotated[str | None, typer.Option(show_default="the best face detector", help="A model.")] = None,
+    tracker: Annotated[
+        TrackerName, typer.Option(help="How detections are joined to tracks.")
+    ] = TrackerName.BYTE_TRACK,
+    output: Annotated[
+        Path | None, typer.Option(show_default="beside the video", help="Folder for the results.")
+    ] = None,
+    stride: Annotated[int, typer.Option(min=1, help="Analyse only every Nth frame.")] = 1,
+    min_confidence: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Leave out less certain detections.")
+    ] = None,
+    label: Annotated[list[str] | None, typer.Option(help="Keep only this label; may be repeated.")] = None,
+    start: Annotated[
+        float | None, typer.Option(min=0, callback=_finite, help="Second of the video to begin at.")
+    ] = None,
+    end: Annotated[
+        float | None, typer.Option(min=0, callback=_finite, help="Second of the video to end at.")
+    ] = None,
+    no_overlay: Annotated[bool, typer.Option("--no-overlay", help="Make no video with boxes drawn.")] = False,
+    server: Annotated[
+        str | None, typer.Option(show_default="the one of this machine", help="Address of a server.")
+    ] = None,
+    username: Annotated[
+        str | None, typer.Option(envvar="FRAMEWISE_USERNAME", help="Account on that server.")
+    ] = None,
+    password: Annotated[str | None, typer.Option(envvar="FRAMEWISE_PASSWORD", hidden=True)] = None,
+    token: Annotated[str | None, typer.Option(envvar="FRAMEWISE_TOKEN", hidden=True)] = None,
+    data_dir: DataDir = None,
+    slots: Slots = None,
+) -> None:
+    """Analyse videos, live, and write the results beside them."""
+    from cli.analyze import AnalyzeOptions
+    from cli.sessions import analyze_session
+    from cli.settings_options import settings_with
+    from cli.signals import run_interruptible
+
+    if end is not None and end <= (start or 0):
+        raise CliError("--end must be later than --start.", 2)
+    options = AnalyzeOptions(
+        videos=tuple(videos),
+        ml_model=model,
+        tracker=tracker.name,
+        output_dir=output,
+        frame_stride=stride,
+        min_confidence=min_confidence,
+        labels=tuple(label) if label else None,
+        start_seconds=start,
+        end_seconds=end,
+        overlay=not no_overlay,
+    )
+    settings = settings_with(data_dir=data_dir, slots=slots)
+    remote = _remote_server(server, username, password, token)
+    console = _console()
+    raise typer.Exit(
+        run_interruptible(
+            lambda interruption: analyze_session(settings, options, console, interruption, remote)
+        )
+    )
+
+
+def _remote_server(
+    url: str | None, username: str | None, password: str | None, token: str | None
+) -> "RemoteServer | None":
+    if url is None:
+        return None
+    from cli.client import FramewiseClient, Login
+    from cli.sessions import RemoteServer
+
+    if not url.startswith(("http://", "https://")):
+        raise CliError(f"--server must be an address like http://127.0.0.1:8000, not {url!r}.", 2)
+    if token is not None and username is None:
+        return RemoteServer(url, access_token=token)
+    if username and password:
+        return RemoteServer(url, login=Login(username, password))
+    if not sys.stdin.isatty():
+        missing = (
+            "FRAMEWISE_PASSWORD" if username else "--username and FRAMEWISE_PASSWORD, or FRAMEWISE_TOKEN"
+        )
+        raise CliError(f"Give {missing}, to sign in at {url}: there is no terminal to ask at.", 2)
+
+    async def check_answers() -> None:
+        async with FramewiseClient(url) as client:
+            await client.check_answers()
+
+    asyncio.run(check_answers())
+    name = username or typer.prompt(f"Username at {url}", err=True)
+    secret = password or typer.prompt("Password", hide_input=True, err=True)
+    return RemoteServer(url, login=Login(name, secret))
+
+
+@app.command()
+def demo(
+    video: Annotated[list[Path] | None, typer.Option(help="A video to analyse; may be repeated.")] = None,
+    host: Host = None,
+    port: Port = None,
+    data_dir: DataDir = None,
+    slots: Slots = None,
+) -> None:
+    """Start the server, show the analysis of a video or of a short clip made here, and keep serving."""
+    from cli.sessions import demo_session
+    from cli.settings_options import settings_with
+    from cli.signals import run_interruptible
+
+    settings = settings_with(host=host, port=port, data_dir=data_dir, slots=slots)
+    console = _console()
+    raise typer.Exit(
+        run_interruptible(
+            lambda interruption: demo_session(settings, tuple(video or ()), console, interruption)
+        )
+    )
+
+
+@app.command()
+def schema(
+    output: Annotated[
+        Path | None, typer.Option(show_default="the terminal", help="File to write it to.")
+    ] = None,
+    check: Annotated[
+        Path | None, typer.Option(show_default=False, help="Only check that this file is up to date.")
+    ] = None,
+) -> None:
+    """Write the GraphQL schema."""
+    from cli.schema import check_schema, write_schema
+
+    if check is not None:
+        check_schema(check)
+    else:
+        typer.echo(write_schema(output), nl=False)
+
+
+@models_app.command("list")
+def list_models(data_dir: DataDir = None, mirror: Mirror = None) -> None:
+    """Show every model: what it finds, how large its weights are, whether it is ready."""
+    from cli import models
+    from cli.settings_options import settings_with
+
+    models.list_models(settings_with(data_dir=data_dir, weights_mirror=mirror), _console())
+
+
+@models_app.command("pull")
+def pull_models(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME…]", help="Models.", show_default=False)
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every model that needs weights.")] = False,
+    data_dir: DataDir = None,
+    mirror: Mirror = None,
+) -> None:
+    """Fetch the weights of models, from the mirror or from their official address, and check them."""
+    from cli import models
+    from cli.settings_options import settings_with
+
+    if bool(names) == every:
+        raise CliError("Name the models to fetch, or give --all.", 2)
+    settings = settings_with(data_dir=data_dir, weights_mirror=mirror)
+    raise typer.Exit(models.pull_models(settings, names or [], _console()))
+
+
+@users_app.command("create")
+def create_user(
+    username: Annotated[str, typer.Argument(help="The name to sign in with.", show_default=False)],
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from the input.")
+    ] = False,
+    email: Annotated[str | None, typer.Option(help="An address to reach the person at.")] = None,
+    full_name: Annotated[str | None, typer.Option(help="The person's name.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Make an account directly in the database; it asks for the password."""
+    from cli.settings_options import settings_with
+    from cli.users import create_user as create
+    from domain.errors import UserFacingError
+
+    settings = settings_with(data_dir=data_dir)
+    password: Any = (
+        sys.stdin.readline().rstrip("\r\n")
+        if password_stdin
+        else typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    )
+    try:
+        name = asyncio.run(create(settings, username, password, email, full_name))
+    except UserFacingError as error:
+        raise CliError(str(error)) from error
+    _console().print(f"Made the account {name}.", markup=False)

@@ -1,0 +1,86 @@
+"""`framewise models`: what there is, and fetching weights."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.table import Table
+from rich.text import Text
+
+from cli import text
+from cli.errors import CliError
+from ml_models.catalog import MLModelSpec, all_specs, find_spec
+from ml_models.errors import MLModelError
+from ml_models.weights import ensure_weights, is_ready
+from settings import Settings
+
+
+def list_models(settings: Settings, console: Console) -> None:
+    """Print every model.
+
+    Raises:
+        CliError: A package offers a model that cannot be used.
+    """
+    try:
+        specs = all_specs()
+    except MLModelError as error:
+        raise CliError(str(error)) from error
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table.add_column("Model", no_wrap=True)
+    table.add_column("Task")
+    table.add_column("Labels")
+    table.add_column("Weights", justify="right", no_wrap=True)
+    table.add_column("Licence")
+    table.add_column("Ready", no_wrap=True)
+    for spec in specs.values():
+        ready = is_ready(spec, settings.resolved_weights_dir(), settings.resolved_weights_mirror())
+        table.add_row(
+            spec.name,
+            spec.task.value.replace("_", " ").lower(),
+            _labels(spec),
+            text.byte_count(spec.weights.size_bytes) if spec.weights else "none",
+            spec.license,
+            Text("yes", style="green") if ready else Text("no", style="yellow"),
+        )
+    console.print(table)
+
+
+def _labels(spec: MLModelSpec) -> str:
+    return spec.labels[0] if len(spec.labels) == 1 else str(len(spec.labels))
+
+
+def pull_models(settings: Settings, names: Sequence[str], console: Console) -> int:
+    """Fetch the weights of the named models, all of them if none is named; the exit code.
+
+    Raises:
+        CliError: There is no model of a name.
+    """
+    try:
+        specs = [find_spec(name) for name in names] or [spec for spec in all_specs().values() if spec.weights]
+    except MLModelError as error:
+        raise CliError(str(error), 2) from error
+    failed = False
+    for spec in specs:
+        try:
+            _pull(settings, spec, console)
+        except MLModelError as error:
+            failed = True
+            console.print(f"{spec.name}: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+    return int(failed)
+
+
+def _pull(settings: Settings, spec: MLModelSpec, console: Console) -> None:
+    if spec.weights is None:
+        console.print(f"{spec.name}: needs no weights", highlight=False)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(spec.name, total=spec.weights.size_bytes)
+        path = ensure_weights(
+            spec,
+            settings.resolved_weights_dir(),
+            settings.resolved_weights_mirror(),
+            lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    console.print(f"{spec.name}: ready, {path}", markup=False, highlight=False, soft_wrap=True)
