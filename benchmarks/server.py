@@ -1,0 +1,113 @@
+"""A real server to measure: everything a user's video goes through."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from benchmarks.clips import count_frames
+
+_UPLOAD = """mutation($files: [Upload!]!, $analyze: AnalysisSettingsInput) {
+  uploadVideos(files: $files, analyze: $analyze) { analyses { id } userErrors { message } } }"""
+_STATE = "query($id: ID!) { analysis(id: $id) { status errorMessage framesTotal startedAt finishedAt } }"
+_SIGN_UP = "mutation($input: SignUpInput!) { signUp(input: $input) { session { accessToken } } }"
+
+
+class BenchServer:
+    """`framewise serve` on a free port, its processes warm."""
+
+    def __init__(self, directory: Path, weights: Path, slots: int) -> None:
+        self._directory = directory
+        self._weights = weights
+        self._slots = slots
+
+    def __enter__(self) -> Self:
+        self._directory.mkdir()
+        data_dir = self._directory / "data"
+        command = [sys.executable, "-m", "cli", "serve", "--port", "0", "--data-dir", str(data_dir)]
+        environment = {**os.environ, "FRAMEWISE_WEIGHTS_MIRROR": str(self._weights)}
+        self._log = (self._directory / "log").open("wb")
+        self._process = subprocess.Popen(
+            [*command, "--slots", str(self._slots)], env=environment, stdout=self._log, stderr=self._log
+        )
+        state = data_dir / "server.json"
+        while not state.exists():
+            if self._process.poll() is not None:
+                raise RuntimeError((self._directory / "log").read_text())
+            time.sleep(0.05)
+        self._http = httpx.Client(base_url=json.loads(state.read_text())["url"], timeout=600)
+        session = self._execute(_SIGN_UP, input={"username": "bench", "password": "correct horse"})["signUp"]
+        self._http.headers["Authorization"] = f"Bearer {session['session']['accessToken']}"
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._http.close()
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(30)
+        self._log.close()
+
+    def frames_per_second(self, clips: list[Path]) -> float:
+        """Frames of all clips, uploaded together, over the time from first start to last final state."""
+        states = [self._finished(analysis_id) for analysis_id in self._upload(clips, "yolox-nano")]
+        started = min(datetime.fromisoformat(state["startedAt"]) for state in states)
+        finished = max(datetime.fromisoformat(state["finishedAt"]) for state in states)
+        return float(sum(state["framesTotal"] for state in states) / (finished - started).total_seconds())
+
+    def overhead_seconds(self, clip: Path) -> float:
+        """Time from the first byte of the upload to the final state, less what computing takes.
+
+        Computing is what a run on warm processes takes on all slots: frames over the rate measured here.
+        """
+        longer = self._repeated_rate(clip)
+        begun = time.time()
+        (analysis_id,) = self._upload([clip], "yunet-2026may")
+        state = self._finished(analysis_id)
+        finished = datetime.fromisoformat(state["finishedAt"]).timestamp()
+        return finished - begun - count_frames(clip) / longer
+
+    def _repeated_rate(self, clip: Path) -> float:
+        """Frames a second that the detector alone reaches on as many bare processes as slots."""
+        from benchmarks.compute import compute_rate
+
+        return compute_rate(clip, self._weights, self._slots)
+
+    def _upload(self, clips: list[Path], ml_model: str) -> list[str]:
+        variables = {"files": [None] * len(clips), "analyze": {"mlModel": ml_model}}
+        files = {str(number): (clip.name, clip.open("rb")) for number, clip in enumerate(clips)}
+        try:
+            response = self._http.post(
+                "/graphql",
+                data={
+                    "operations": json.dumps({"query": _UPLOAD, "variables": variables}),
+                    "map": json.dumps({name: [f"variables.files.{name}"] for name in files}),
+                },
+                files=files,
+            )
+        finally:
+            for _, stream in files.values():
+                stream.close()
+        return [analysis["id"] for analysis in response.json()["data"]["uploadVideos"]["analyses"]]
+
+    def _finished(self, analysis_id: str) -> dict[str, Any]:
+        while True:
+            state: dict[str, Any] = self._execute(_STATE, id=analysis_id)["analysis"]
+            if state["status"] == "SUCCEEDED":
+                return state
+            if state["status"] == "FAILED":
+                raise RuntimeError(state["errorMessage"])
+            time.sleep(0.25)
+
+    def _execute(self, query: str, **variables: Any) -> dict[str, Any]:
+        response = self._http.post("/graphql", json={"query": query, "variables": variables})
+        data: dict[str, Any] = response.json()["data"]
+        return data
