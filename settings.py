@@ -86,6 +86,12 @@ class Settings(BaseSettings):
     """Widest video, in pixels."""
     max_video_height: PositiveInt = 8192
     """Highest video, in pixels."""
+    max_unfinished_analyses_per_user: PositiveInt = 1000
+    """Most analyses of one account that are queued, running or paused at once."""
+    max_unfinished_analyses: PositiveInt = 100_000
+    """Most analyses of all accounts that are queued, running or paused at once."""
+    min_free_bytes: int = Field(default=256 * 2**20, ge=0)
+    """With less room on the disk, uploads are refused and analyses wait."""
 
     # The work
     slots: PositiveInt = Field(default_factory=_available_cores)
@@ -94,12 +100,38 @@ class Settings(BaseSettings):
     """Aimed length of a segment; 0: a sixteenth of the video, from 1 s to 10 s."""
     lease_seconds: PositiveFloat = 10.0
     """How long a claimed piece of work stays claimed without a sign of life."""
+    max_slots_per_user: int = Field(default=0, ge=0)
+    """Pieces of work of one account that run at once, on all workers together; 0: no limit."""
     max_attempts: PositiveInt = 3
-    """How often a piece of work is tried when its process dies or fails."""
+    """How often a piece of work is tried when its process crashes, takes too long or fails."""
+    max_interruptions: PositiveInt = 10
+    """How often a piece of work is taken up again when its worker vanishes or its process is killed."""
+    base_time_limit_seconds: PositiveFloat = 60.0
+    """Time that any piece of work may take, however small."""
+    frame_time_limit_seconds: PositiveFloat = 10.0
+    """Time that each frame of a piece of work adds to that."""
+    stall_seconds: PositiveFloat = 60.0
+    """Longest time in which an analysis process makes no progress at all."""
     analysis_process_memory_bytes: PositiveInt = 8 * 2**30
     """Most memory one analysis process may take."""
+    analysis_process_growth_bytes: PositiveInt = 512 * 2**20
+    """An analysis process that grew by this much since its first piece of work is replaced."""
+    analysis_process_max_jobs: PositiveInt = 500
+    """Pieces of work after which an analysis process is replaced."""
+    analysis_process_network: bool = False
+    """Whether analysis processes may open sockets although all files are local: for models that ask a service."""
     progress_interval_seconds: PositiveFloat = 0.2
     """Least time between two progress messages of one piece of work."""
+
+    # What is kept, and for how long
+    event_retention_days: PositiveFloat = 30.0
+    """How long events can be read."""
+    detections_retention_days: PositiveFloat = 30.0
+    """How long detections that no analysis refers to are kept for the next one."""
+    abandoned_seconds: PositiveFloat = 86400.0
+    """Age at which stored files that belong to nothing are removed."""
+    housekeeping_interval_seconds: PositiveFloat = 3600.0
+    """Time between two rounds of housekeeping."""
 
     def resolved_database_url(self) -> str:
         """The database URL, the SQLite file of `data_dir` if none is set."""

@@ -7,13 +7,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import asyncpg
 from tortoise.backends.base.config_generator import expand_db_url
 from tortoise.context import TortoiseContext, get_current_context
-from tortoise.migrations.executor import MigrationExecutor
 
 APP = "framewise"
-MODEL_MODULES = ("domain.accounts.models", "domain.videos.models", "domain.analyses.models")
+MODEL_MODULES = (
+    "domain.accounts.models",
+    "domain.videos.models",
+    "domain.analyses.models",
+    "domain.events",
+    "domain.removals",
+    "domain.duties",
+)
 MIGRATIONS_MODULE = "migrations"
 
 _SQLITE_PRAGMAS = {
@@ -22,6 +27,17 @@ _SQLITE_PRAGMAS = {
     "synchronous": "NORMAL",
     "foreign_keys": "ON",
 }
+_POSTGRES_OPTIONS = {
+    "minsize": 0,  # a pool that keeps connections logs a traceback for each it cannot make
+    "timeout": 5.0,
+    "command_timeout": 30.0,  # a server that hangs would hold its callers for ever
+}
+_ENGINES: dict[str, tuple[str, dict[str, Any]]] = {
+    "tortoise.backends.sqlite": ("domain.engines.sqlite", _SQLITE_PRAGMAS),
+    "tortoise.backends.asyncpg": ("domain.engines.asyncpg", _POSTGRES_OPTIONS),
+}
+"""Engine of Tortoise → ours that takes its place, and the parameters that we set."""
+
 _MIGRATION_LOCK = 0x6672616D65776973  # "framewis": the advisory lock of whoever migrates
 
 
@@ -31,10 +47,11 @@ def tortoise_config(database_url: str) -> dict[str, Any]:
     Parameters in the URL's query win over the defaults set here.
     """
     connection = expand_db_url(database_url)
-    if _is_sqlite(connection):
-        credentials = connection["credentials"]
-        asked = {key: value for key, value in credentials.items() if f"{key}=" in database_url}
-        connection["credentials"] = {**credentials, **_SQLITE_PRAGMAS, **asked}
+    engine, defaults = _ENGINES.get(connection["engine"], (connection["engine"], {}))
+    credentials = connection["credentials"]
+    asked = {key: value for key, value in credentials.items() if f"{key}=" in database_url}
+    # The defaults come first as well: how long to wait for locks must be set before what needs one.
+    connection.update(engine=engine, credentials={**defaults, **credentials, **defaults, **asked})
     return {
         "connections": {"default": connection},
         "apps": {
@@ -50,7 +67,7 @@ def tortoise_config(database_url: str) -> dict[str, Any]:
 
 
 def _is_sqlite(connection: dict[str, Any]) -> bool:
-    return bool(connection["engine"] == "tortoise.backends.sqlite")
+    return bool(connection["engine"] == "domain.engines.sqlite")
 
 
 TORTOISE_ORM = tortoise_config("sqlite://:memory:")
@@ -82,10 +99,13 @@ async def migrate(database_url: str) -> list[str]:
     Any number of processes may call it at once: one works, the others wait. On SQLite the foreign keys are
     off meanwhile, because altering a table rebuilds it, and the drop would cascade to its children.
     """
+    from tortoise.migrations.executor import MigrationExecutor
+
     config = tortoise_config(database_url)
     connection = config["connections"]["default"]
     if _is_sqlite(connection):
         connection["credentials"]["foreign_keys"] = "OFF"
+    connection["credentials"].pop("command_timeout", None)
     applied: list[str] = []
 
     def note(event: str, _app_label: str, name: str) -> None:
@@ -106,8 +126,13 @@ async def _migration_lock(connection: dict[str, Any]) -> AsyncIterator[None]:
         async with _file_lock(f"{credentials['file_path']}.migration-lock"):
             yield
         return
+    import asyncpg
+
+    from domain.engines.asyncpg import named_errors
+
     names = ("host", "port", "user", "password", "database", "ssl")
-    lock = await asyncpg.connect(**{name: credentials[name] for name in names if credentials.get(name)})
+    with named_errors():
+        lock = await asyncpg.connect(**{name: credentials[name] for name in names if credentials.get(name)})
     try:
         await lock.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
         yield

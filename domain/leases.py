@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,20 @@ from tortoise import fields
 from tortoise.models import Model
 
 from domain.sql import fetch_rows
+
+VANISHED = "its worker vanished"
+"""The reason of a claim whose lease ran out."""
+
+
+class Ending(StrEnum):
+    """How a claim ended that was no success."""
+
+    ORDERLY = "orderly"
+    """Given back: paused, or the worker was asked to stop. It counts as nothing."""
+    FAILED = "failed"
+    """By the work's own fault, as far as can be told: a crash, an error, too much time or memory."""
+    INTERRUPTED = "interrupted"
+    """From outside: its worker vanished, or its process was killed."""
 
 
 class Leased(Model):
@@ -20,7 +35,13 @@ class Leased(Model):
 
     fence = fields.IntField(default=0)
     attempts = fields.IntField(default=0)
-    """Claims that did not end in an orderly way, the running one included."""
+    """Claims that failed, the running one included."""
+    interruptions = fields.IntField(default=0)
+    """Claims whose worker or process vanished through no fault of the work, as far as can be told."""
+    last_failure = fields.TextField(null=True)
+    """Why the last claim that was no success ended."""
+    holder = fields.CharField(max_length=128, null=True)
+    """The process that holds the lease; see `domain.holders`."""
     lease_expires_at = fields.FloatField(null=True, db_index=True)
     """Seconds since the epoch; null while nobody works on the row."""
 
@@ -29,13 +50,28 @@ class Leased(Model):
 
 
 @dataclass(frozen=True)
+class Patience:
+    """How often a piece of work is tried before it is given up."""
+
+    max_attempts: int
+    max_interruptions: int
+
+
+@dataclass(frozen=True)
 class Lease:
-    """A claim on one row: its table, its id, and the fencing token."""
+    """A claim on one row: its table, its id, the fencing token, and how claims on it ended so far."""
 
     table: str
     id: UUID
     fence: int
     attempts: int
+    interruptions: int = 0
+
+    def is_hopeless(self, ending: Ending, patience: Patience) -> bool:
+        """Whether the work is to be given up when this claim ends so."""
+        if ending is Ending.FAILED:
+            return self.attempts >= patience.max_attempts
+        return ending is Ending.INTERRUPTED and self.interruptions + 1 >= patience.max_interruptions
 
     async def renew(self, lease_seconds: float) -> bool:
         """Extend the lease; False when the row is gone or somebody else claimed it."""
@@ -56,4 +92,10 @@ def expiry(lease_seconds: float) -> float:
 
 def lease_of(table: str, row: dict[str, Any]) -> Lease:
     """The lease in a row that a claim's RETURNING gave."""
-    return Lease(table, UUID(str(row["id"])), int(row["fence"]), int(row["attempts"]))
+    return Lease(
+        table,
+        UUID(str(row["id"])),
+        int(row["fence"]),
+        int(row["attempts"]),
+        int(row["interruptions"]),
+    )

@@ -18,6 +18,10 @@ class User(Model):
     full_name = fields.CharField(max_length=200, null=True)
     password_hash = fields.CharField(max_length=255)
     created_at = fields.DatetimeField(auto_now_add=True)
+    event_count = fields.BigIntField(default=0)
+    """The number of its newest event; counting up makes writers of events wait for each other."""
+    last_served_at = fields.FloatField(default=0.0)
+    """When a worker last took up work of this account, in seconds since the epoch."""
 
     class Meta:
         table = "users"

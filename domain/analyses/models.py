@@ -126,7 +126,6 @@ class Segment(Leased):
     frames_done = fields.IntField(default=0)
     counts = fields.JSONField[dict[str, int]](default=dict)
     """Detections by label, of the running attempt or the finished segment."""
-    last_failure = fields.TextField(null=True)
 
     class Meta:
         table = "segments"

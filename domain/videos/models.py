@@ -29,7 +29,7 @@ class Video(Leased):
     status = fields.CharEnumField(VideoStatus, default=VideoStatus.PROBING, max_length=16)
     rejection_reason = fields.TextField(null=True)
     storage_key = fields.CharField(max_length=255, null=True)
-    """Null once the file of a rejected video is removed."""
+    """Shared by all videos with the same content; null once the file of a rejected video is removed."""
     size_bytes = fields.BigIntField()
     sha256 = fields.CharField(max_length=64, db_index=True)
     container = fields.CharField(max_length=64, null=True)
@@ -47,8 +47,15 @@ class Video(Leased):
     timeline_kind = fields.CharField(max_length=16, null=True)
     """How far the timeline can be trusted; see media.timeline."""
     has_thumbnail = fields.BooleanField(default=False)
+    idempotency_key = fields.CharField(max_length=255, null=True)
+    """The key of the upload it came with; unique for its owner together with `idempotency_index`."""
+    idempotency_index = fields.IntField(null=True)
+    """Which file of that upload it was."""
+    idempotency_hash = fields.CharField(max_length=64, null=True)
+    """Of that whole upload: what a repeated key is compared by."""
     created_at = fields.DatetimeField(auto_now_add=True)
 
     class Meta:
         table = "videos"
-        indexes = (("owner_id", "created_at", "id"),)
+        unique_together = (("owner_id", "idempotency_key", "idempotency_index"),)
+        indexes = (("owner_id", "created_at", "id"), ("status", "lease_expires_at"), ("storage_key",))

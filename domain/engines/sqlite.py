@@ -1,0 +1,124 @@
+"""SQLite for Tortoise, made to come through failures.
+
+Tortoise keeps one connection behind one lock. Where opening the connection or a transaction fails, it never
+gives the lock back, and where a commit fails, it leaves the transaction open: every later query of the
+process would wait for ever, or be lost with that transaction.
+"""
+
+from typing import Any
+
+import aiosqlite
+from tortoise.backends.base.client import ConnectionWrapper, TransactionalDBClient, TransactionContext
+from tortoise.backends.sqlite.client import (
+    SqliteClient,
+    SqliteTransactionContext,
+    SqliteTransactionWrapper,
+)
+from tortoise.connection import get_connections
+from typing_extensions import override
+
+
+class ResilientSqliteClient(SqliteClient):
+    """Tortoise's client with connections and transactions that end whole, however they end."""
+
+    @override
+    async def create_connection(self, with_db: bool) -> None:
+        try:
+            await super().create_connection(with_db)
+        except BaseException:
+            # A connection without its pragmas would have foreign keys off.
+            await self.drop_connection()
+            raise
+
+    @override
+    def acquire_connection(self) -> ConnectionWrapper[aiosqlite.Connection]:
+        return _Connection(self._lock, self)
+
+    @override
+    def _in_transaction(self) -> TransactionContext:
+        return _Transaction(SqliteTransactionWrapper(self), self._lock)
+
+    async def roll_back(self) -> None:
+        """End a transaction that a failure left open; the connection itself if that fails too."""
+        if self._connection is not None:
+            try:
+                await self._connection.rollback()
+            except Exception:
+                await self.drop_connection()
+
+    async def drop_connection(self) -> None:
+        """Close the connection; the next query opens another one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+
+client_class = ResilientSqliteClient
+
+
+class _Connection(ConnectionWrapper[aiosqlite.Connection]):
+    """The connection, for one query."""
+
+    client: ResilientSqliteClient
+
+    @override
+    async def __aenter__(self) -> aiosqlite.Connection:
+        await self._lock.acquire()
+        try:
+            await self.ensure_connection()
+        except BaseException:
+            self._lock.release()
+            raise
+        return self.connection
+
+    @override
+    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        try:
+            if exc_type is not None:
+                await self.client.roll_back()
+        finally:
+            self._lock.release()
+
+
+class _Transaction(SqliteTransactionContext):
+    """The connection, for one transaction."""
+
+    connection: SqliteTransactionWrapper
+
+    @override
+    async def __aenter__(self) -> TransactionalDBClient:
+        await self._trxlock.acquire()
+        try:
+            await self.ensure_connection()
+            await self.connection.begin()
+        except BaseException:
+            await self._abandon()
+            raise
+        self.token = get_connections().set(self.connection_name, self.connection)
+        return self.connection
+
+    @override
+    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        get_connections().reset(self.token)
+        if self.connection._finalized:
+            self._trxlock.release()
+        elif exc_type is not None:
+            await self._abandon()
+        else:
+            try:
+                await self.connection.commit()
+            except BaseException:
+                await self._abandon()
+                raise
+            self._trxlock.release()
+
+    async def _abandon(self) -> None:
+        try:
+            await self._client.roll_back()
+        finally:
+            self._trxlock.release()
+
+    @property
+    def _client(self) -> ResilientSqliteClient:
+        client: ResilientSqliteClient = self.connection._parent  # type: ignore[assignment]
+        return client
