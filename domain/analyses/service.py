@@ -1,24 +1,33 @@
 """What may be done with analyses."""
 
 import hashlib
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import orjson
 from tortoise.exceptions import IntegrityError
-from tortoise.expressions import F
 from tortoise.queryset import QuerySet
+from tortoise.transactions import in_transaction
 
 from domain.analyses.models import Analysis, AnalysisStatus, Track, Tracker
-from domain.analyses.transitions import ALREADY_DONE, TRANSITIONS, Action
-from domain.errors import ConflictError, IdempotencyMismatchError, InvalidError, NotFoundError
+from domain.analyses.status import apply
+from domain.analyses.transitions import ALREADY_DONE, Action
+from domain.errors import (
+    ConflictError,
+    IdempotencyMismatchError,
+    InvalidError,
+    LimitExceededError,
+    NotFoundError,
+)
+from domain.events import EventKind, record_event
 from domain.videos.models import Video, VideoStatus
 
 MAX_FRAME_STRIDE = 10_000
 MAX_IDEMPOTENCY_KEY_LENGTH = 255
+MAX_PRIORITY = 100
+
+_UNFINISHED = [status for status in AnalysisStatus if not status.is_final]
 
 
 @dataclass(frozen=True)
@@ -60,50 +69,105 @@ class AnalysisSettings:
         return hashlib.sha256(orjson.dumps([str(video_id), asdict(self)])).hexdigest()
 
 
+@dataclass(frozen=True)
+class AnalysisLimits:
+    """How many analyses may be queued, running or paused at once: of one account, and of all."""
+
+    max_per_user: int
+    max_in_all: int
+
+    async def check(self, owner_id: UUID) -> None:
+        """Raise LimitExceededError if the account may not start another one now."""
+        if await Analysis.filter(owner_id=owner_id, status__in=_UNFINISHED).count() >= self.max_per_user:
+            raise LimitExceededError(
+                f"You have {self.max_per_user} unfinished analyses, the most this server allows: wait for "
+                "some to end, or cancel some.",
+                limit="max_unfinished_analyses_per_user",
+            )
+        if await Analysis.filter(status__in=_UNFINISHED).count() >= self.max_in_all:
+            raise LimitExceededError(
+                f"This server has {self.max_in_all} unfinished analyses, the most it takes: try again later.",
+                limit="max_unfinished_analyses",
+            )
+
+
 async def create_analysis(
-    owner_id: UUID, video: Video, settings: AnalysisSettings, idempotency_key: str | None = None
+    owner_id: UUID,
+    video: Video,
+    settings: AnalysisSettings,
+    idempotency_key: str | None = None,
+    *,
+    priority: int = 0,
+    limits: AnalysisLimits | None = None,
 ) -> Analysis:
     """Queue an analysis; the same key and input give the analysis that the first call made.
 
     Raises:
-        InvalidError: the key is empty or too long.
+        InvalidError: the key is empty or too long, or the priority is out of range.
         ConflictError: the video was rejected.
         IdempotencyMismatchError: the key was used with another input.
+        LimitExceededError: there are too many unfinished analyses.
     """
+    if not -MAX_PRIORITY <= priority <= MAX_PRIORITY:
+        raise InvalidError(f"priority must be from -{MAX_PRIORITY} to {MAX_PRIORITY}.", path=("priority",))
     fingerprint = settings.fingerprint(video.id)
     if idempotency_key is not None:
-        if not 1 <= len(idempotency_key) <= MAX_IDEMPOTENCY_KEY_LENGTH:
-            raise InvalidError(
-                f"idempotencyKey must have 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} characters.",
-                path=("idempotency_key",),
-            )
+        check_idempotency_key(idempotency_key)
         earlier = await Analysis.get_or_none(owner_id=owner_id, idempotency_key=idempotency_key)
         if earlier is not None:
             return _replay(earlier, fingerprint)
     if video.status == VideoStatus.REJECTED:
         raise ConflictError(f"This video cannot be analysed: {video.rejection_reason}", path=("video_id",))
+    if limits is not None:
+        await limits.check(owner_id)
+    analysis = Analysis(
+        id=uuid4(),
+        owner_id=owner_id,
+        video_id=video.id,
+        ml_model=settings.ml_model,
+        tracker=settings.tracker,
+        frame_stride=settings.frame_stride,
+        min_confidence=settings.min_confidence,
+        labels=list(settings.labels) if settings.labels is not None else None,
+        start_seconds=settings.start_seconds,
+        end_seconds=settings.end_seconds,
+        create_people=settings.create_people,
+        overlay=settings.overlay,
+        priority=priority,
+        idempotency_key=idempotency_key,
+        idempotency_hash=fingerprint if idempotency_key is not None else None,
+    )
     try:
-        return await Analysis.create(
-            id=uuid4(),
-            owner_id=owner_id,
-            video_id=video.id,
-            ml_model=settings.ml_model,
-            tracker=settings.tracker,
-            frame_stride=settings.frame_stride,
-            min_confidence=settings.min_confidence,
-            labels=list(settings.labels) if settings.labels is not None else None,
-            start_seconds=settings.start_seconds,
-            end_seconds=settings.end_seconds,
-            create_people=settings.create_people,
-            overlay=settings.overlay,
-            idempotency_key=idempotency_key,
-            idempotency_hash=fingerprint if idempotency_key is not None else None,
-        )
+        await _insert(analysis)
     except IntegrityError:
         earlier = await Analysis.get_or_none(owner_id=owner_id, idempotency_key=idempotency_key)
-        if idempotency_key is None or earlier is None:
-            raise
-        return _replay(earlier, fingerprint)
+        if idempotency_key is not None and earlier is not None:
+            return _replay(earlier, fingerprint)
+        if not await Video.filter(id=video.id).exists():
+            raise NotFoundError("There is no Video with this id.", path=("video_id",)) from None
+        raise
+    return analysis
+
+
+async def _insert(analysis: Analysis) -> None:
+    async with in_transaction() as connection:
+        await analysis.save(using_db=connection, force_create=True)
+        await record_event(
+            connection,
+            analysis.owner_id,
+            EventKind.ANALYSIS_QUEUED,
+            video_id=analysis.video_id,
+            analysis_id=analysis.id,
+        )
+
+
+def check_idempotency_key(key: str) -> None:
+    """Raise InvalidError for a key that cannot be kept."""
+    if not 1 <= len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH:
+        raise InvalidError(
+            f"idempotencyKey must have 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} characters.",
+            path=("idempotency_key",),
+        )
 
 
 def _replay(earlier: Analysis, fingerprint: str) -> Analysis:
@@ -133,7 +197,7 @@ async def get_analysis(owner_id: UUID, analysis_id: UUID) -> Analysis:
 
 
 async def change_status(owner_id: UUID, analysis_id: UUID, action: Action) -> Analysis:
-    """Pause, resume or cancel on behalf of a person; asking again for what is so already changes nothing.
+    """Pause, resume, cancel or restart for a person; asking again for what is so already changes nothing.
 
     Raises:
         NotFoundError: there is no such analysis of this account.
@@ -146,29 +210,6 @@ async def change_status(owner_id: UUID, analysis_id: UUID, action: Action) -> An
             raise ConflictError(f"Cannot {action} an analysis that is {analysis.status}.", path=("id",))
         return analysis
     return await get_analysis(owner_id, analysis_id)
-
-
-async def apply(analysis_id: UUID, action: Action, *, error_message: str | None = None) -> bool:
-    """Do one transition as a single conditional write; False when the present status does not allow it."""
-    allowed, target = TRANSITIONS[action]
-    now = time.time()
-    # Only a running analysis has a clock; stopping it keeps the time it ran.
-    stopped = await Analysis.filter(id=analysis_id, status=AnalysisStatus.RUNNING).get_or_none()
-    values: dict[str, object] = {"status": target, "running_since": None}
-    if stopped is not None and stopped.running_since is not None and target != AnalysisStatus.RUNNING:
-        values["active_seconds"] = F("active_seconds") + max(0.0, now - stopped.running_since)
-    if target.is_final:
-        values["finished_at"] = datetime.now(UTC)
-    if error_message is not None:
-        values["error_message"] = error_message
-    if action == Action.RESUME:
-        values["advance_due"] = True
-    return bool(await Analysis.filter(id=analysis_id, status__in=list(allowed)).update(**values))
-
-
-async def fail_analysis(analysis_id: UUID, reason: str) -> bool:
-    """End an analysis as FAILED with a reason its owner understands."""
-    return await apply(analysis_id, Action.FAIL, error_message=reason)
 
 
 def tracks_of(analysis_id: UUID, labels: Sequence[str] | None = None) -> QuerySet[Track]:

@@ -70,3 +70,27 @@ async def record_tracked_segment(
                 connection=connection,
             )
     return True
+
+
+async def restart_tracking(lease: Lease) -> bool:
+    """Forget every track, so that tracking begins anew; False when the claim was lost.
+
+    It counts as an interruption: what cannot go on from its own state would begin anew for ever.
+    """
+    async with in_transaction() as connection:
+        rows = await fetch_rows(
+            "UPDATE analyses SET tracked_segments = 0, interruptions = interruptions + 1 "
+            "WHERE id = $1 AND fence = $2 RETURNING id",
+            lease.id,
+            lease.fence,
+            connection=connection,
+        )
+        if not rows:
+            return False
+        await Track.filter(analysis_id=lease.id).using_db(connection).delete()
+        await fetch_rows(
+            "UPDATE label_totals SET tracks = 0 WHERE analysis_id = $1 RETURNING id",
+            lease.id,
+            connection=connection,
+        )
+    return True

@@ -12,6 +12,7 @@ class Action(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     CANCEL = "cancel"
+    RESTART = "restart"
     SUCCEED = "succeed"
     FAIL = "fail"
 
@@ -21,6 +22,7 @@ TRANSITIONS: dict[Action, tuple[frozenset[Status], Status]] = {
     Action.PAUSE: (frozenset({Status.QUEUED, Status.RUNNING}), Status.PAUSED),
     Action.RESUME: (frozenset({Status.PAUSED}), Status.QUEUED),
     Action.CANCEL: (frozenset({Status.QUEUED, Status.RUNNING, Status.PAUSED}), Status.CANCELLED),
+    Action.RESTART: (frozenset({Status.FAILED, Status.CANCELLED}), Status.QUEUED),
     Action.SUCCEED: (frozenset({Status.RUNNING}), Status.SUCCEEDED),
     Action.FAIL: (frozenset({Status.QUEUED, Status.RUNNING, Status.PAUSED}), Status.FAILED),
 }
@@ -30,5 +32,6 @@ ALREADY_DONE: dict[Action, frozenset[Status]] = {
     Action.PAUSE: frozenset({Status.PAUSED}),
     Action.RESUME: frozenset({Status.QUEUED, Status.RUNNING}),
     Action.CANCEL: frozenset({Status.CANCELLED}),
+    Action.RESTART: frozenset({Status.QUEUED, Status.RUNNING}),
 }
 """Statuses in which a person's action has nothing to do and is no mistake."""

@@ -2,53 +2,32 @@
 
 import asyncio
 from collections import Counter
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
-from domain.accounts.models import User
 from domain.analyses import claims
+from domain.analyses.advances import claim_advance, forget_plan, release_advance, reopen_segment
 from domain.analyses.models import Analysis, AnalysisStatus, LabelTotal, Segment, SegmentStatus, Track
 from domain.analyses.progress import ProgressSnapshot, take_snapshot
-from domain.analyses.service import AnalysisSettings, change_status, create_analysis
-from domain.analyses.tracks import TrackSummary, record_tracked_segment
+from domain.analyses.service import AnalysisLimits, AnalysisSettings, change_status, create_analysis
+from domain.analyses.sweeping import sweep_expired
+from domain.analyses.tracks import TrackSummary, record_tracked_segment, restart_tracking
 from domain.analyses.transitions import Action
-from domain.errors import ConflictError, IdempotencyMismatchError, NotFoundError
+from domain.errors import ConflictError, IdempotencyMismatchError, LimitExceededError, NotFoundError
+from domain.leases import VANISHED, Ending, Patience
 from domain.videos.models import Video, VideoStatus
-from domain.videos.service import NewVideo, create_video
+from tests.domain.analyses.rows import (
+    LEASE_SECONDS,
+    SETTINGS,
+    advance,
+    claim,
+    make_analysis,
+    make_user,
+    make_video,
+)
 
-LEASE_SECONDS = 30.0
-SETTINGS = AnalysisSettings("opencv-haar-face")
-
-
-async def make_user(name: str = "ada") -> User:
-    return await User.create(username=name, username_key=name, password_hash="x")
-
-
-async def make_video(owner: User) -> Video:
-    new = NewVideo("clip.mp4", f"uploads/{uuid4()}", 10, "ab" * 32)
-    video = await create_video(owner.id, new, max_videos_per_user=100)
-    await Video.filter(id=video.id).update(status=VideoStatus.READY, time_base="1/10", average_fps=10.0)
-    return await Video.get(id=video.id)
-
-
-async def make_analysis(owner: User, segments: int = 2, *, priority: int = 0) -> Analysis:
-    analysis = await create_analysis(owner.id, await make_video(owner), SETTINGS)
-    await Analysis.filter(id=analysis.id).update(priority=priority)
-    claimed = await claims.claim_advance(LEASE_SECONDS)
-    assert claimed is not None
-    lease, _ = claimed
-    assert lease.id == analysis.id
-    plans = [({"number": number, "start_pts": 5 * number}, 5) for number in range(segments)]
-    assert await claims.plan_segments(lease, plans, 5 * segments)
-    assert await claims.release_advance(lease, due=False)
-    return await Analysis.get(id=analysis.id)
-
-
-async def claim() -> claims.ClaimedSegment:
-    claimed = await claims.claim_segment(LEASE_SECONDS)
-    assert claimed is not None
-    return claimed
+PATIENCE = Patience(max_attempts=3, max_interruptions=4)
 
 
 async def test_nobody_advances_an_analysis_before_its_video_is_probed(database: str) -> None:
@@ -56,10 +35,10 @@ async def test_nobody_advances_an_analysis_before_its_video_is_probed(database: 
     video = await make_video(owner)
     await Video.filter(id=video.id).update(status=VideoStatus.PROBING)
     await create_analysis(owner.id, video, SETTINGS)
-    assert await claims.claim_advance(LEASE_SECONDS) is None
+    assert await claim_advance(owner.id, LEASE_SECONDS) is None
     await Video.filter(id=video.id).update(status=VideoStatus.READY)
-    assert await claims.claim_advance(LEASE_SECONDS) is not None
-    assert await claims.claim_advance(LEASE_SECONDS) is None
+    assert await claim_advance(owner.id, LEASE_SECONDS) is not None
+    assert await claim_advance(owner.id, LEASE_SECONDS) is None
 
 
 async def test_each_segment_is_claimed_once_and_in_order(database: str) -> None:
@@ -107,7 +86,7 @@ async def test_a_late_write_of_a_former_claim_changes_nothing(database: str) -> 
     await make_analysis(await make_user(), segments=1)
     late = await claim()
     await Segment.filter(id=late.segment.id).update(lease_expires_at=1.0)
-    assert await claims.sweep_expired(3) == []
+    assert await sweep_expired(PATIENCE) == []
     again = await claim()
     assert again.segment.id == late.segment.id
     assert not await claims.record_segment_progress(late.lease, 4, {"face": 9}, LEASE_SECONDS)
@@ -117,24 +96,31 @@ async def test_a_late_write_of_a_former_claim_changes_nothing(database: str) -> 
     assert [(total.label, total.detections) for total in await LabelTotal.all()] == [("face", 2)]
 
 
-async def test_a_segment_whose_worker_vanishes_three_times_is_given_up(database: str) -> None:
+async def test_a_segment_whose_worker_vanishes_again_and_again_is_given_up(database: str) -> None:
     analysis = await make_analysis(await make_user(), segments=1)
-    for attempt in range(1, 4):
+    for number in range(1, 5):
         claimed = await claim()
-        assert claimed.lease.attempts == attempt
+        assert (claimed.lease.attempts, claimed.lease.interruptions) == (1, number - 1)
         await Segment.filter(id=claimed.segment.id).update(lease_expires_at=1.0)
-        exhausted = await claims.sweep_expired(3)
-        assert exhausted == ([analysis.id] if attempt == 3 else [])
+        exhausted = await sweep_expired(PATIENCE)
+        assert exhausted == ([analysis.id] if number == 4 else [])
+        assert (await Segment.get(id=claimed.segment.id)).last_failure == VANISHED
 
 
-async def test_an_orderly_release_does_not_count_as_an_attempt(database: str) -> None:
+async def test_how_a_claim_ends_decides_what_it_counts_as(database: str) -> None:
     await make_analysis(await make_user(), segments=1)
     for _ in range(5):
         claimed = await claim()
         assert claimed.lease.attempts == 1
         assert await claims.release_segment(claimed.lease)
-    assert await claims.release_segment((await claim()).lease, "it broke")
-    assert (await claim()).lease.attempts == 2
+    assert await claims.release_segment((await claim()).lease, Ending.FAILED, "it broke")
+    assert await claims.release_segment((await claim()).lease, Ending.INTERRUPTED, "somebody killed it")
+    lease = (await claim()).lease
+    assert (lease.attempts, lease.interruptions) == (2, 1)
+    assert not lease.is_hopeless(Ending.FAILED, PATIENCE)
+    assert lease.is_hopeless(Ending.FAILED, Patience(max_attempts=2, max_interruptions=9))
+    assert lease.is_hopeless(Ending.INTERRUPTED, Patience(max_attempts=9, max_interruptions=2))
+    assert not lease.is_hopeless(Ending.ORDERLY, Patience(max_attempts=1, max_interruptions=1))
 
 
 async def test_pausing_stops_running_segments_and_resuming_makes_them_claimable(database: str) -> None:
@@ -179,12 +165,11 @@ async def test_progress_counts_running_segments_and_never_goes_back(database: st
 
 
 async def test_finished_segments_add_up_and_tracks_are_written_once(database: str) -> None:
-    analysis = await make_analysis(await make_user(), segments=2)
+    owner = await make_user()
+    analysis = await make_analysis(owner, segments=2)
     for counts in ({"face": 2}, {"face": 3, "person": 1}):
         assert await claims.finish_segment((await claim()).lease, 5, counts)
-    claimed = await claims.claim_advance(LEASE_SECONDS)
-    assert claimed is not None
-    lease, _ = claimed
+    lease, _ = await advance(owner)
     track = TrackSummary(1, "face", 0.0, 0.4, 2, 1.5)
     assert await record_tracked_segment(lease, 0, [track], {"face": 1})
     assert not await record_tracked_segment(lease, 0, [track], {"face": 1})
@@ -207,12 +192,13 @@ async def test_finished_segments_add_up_and_tracks_are_written_once(database: st
 
 
 async def test_a_new_timeline_starts_the_plan_anew(database: str) -> None:
-    analysis = await make_analysis(await make_user(), segments=2)
+    owner = await make_user()
+    analysis = await make_analysis(owner, segments=2)
     running = await claim()
-    await claims.forget_plan(UUID(str(analysis.video_id)))
+    await forget_plan(UUID(str(analysis.video_id)))
     assert await Segment.filter(analysis_id=analysis.id).count() == 0
     assert not await claims.finish_segment(running.lease, 5, {"face": 1})
-    assert await claims.claim_advance(LEASE_SECONDS) is not None
+    await advance(owner)
 
 
 async def test_the_same_idempotency_key_gives_the_same_analysis(database: str) -> None:
@@ -227,18 +213,89 @@ async def test_the_same_idempotency_key_gives_the_same_analysis(database: str) -
 
 
 async def test_a_crashed_advance_is_taken_up_again(database: str) -> None:
-    analysis = await make_analysis(await make_user(), segments=1)
+    owner = await make_user()
+    analysis = await make_analysis(owner, segments=1)
     await claims.finish_segment((await claim()).lease, 5, {})
-    first = await claims.claim_advance(LEASE_SECONDS)
-    assert first is not None
-    assert await claims.claim_advance(LEASE_SECONDS) is None
+    first, _ = await advance(owner)
+    assert await claim_advance(owner.id, LEASE_SECONDS) is None
     await Analysis.filter(id=analysis.id).update(lease_expires_at=1.0)
-    await claims.sweep_expired(3)
-    second = await claims.claim_advance(LEASE_SECONDS)
-    assert second is not None
-    assert second[0].fence == first[0].fence + 1
-    assert not await record_tracked_segment(first[0], 0, [], {})
+    await sweep_expired(PATIENCE)
+    second, _ = await advance(owner)
+    assert second.fence == first.fence + 1
+    assert (second.attempts, second.interruptions) == (1, 1)
+    assert not await record_tracked_segment(first, 0, [], {})
+    assert not await restart_tracking(first)
+    assert not await reopen_segment(first, 0)
+    assert not await release_advance(first, due=True)
     assert await Segment.filter(status=SegmentStatus.DONE).count() == 1
+
+
+async def test_a_segment_whose_detections_are_gone_is_detected_again(database: str) -> None:
+    owner = await make_user()
+    analysis = await make_analysis(owner, segments=2)
+    for counts in ({"face": 2}, {"face": 3, "person": 1}):
+        assert await claims.finish_segment((await claim()).lease, 5, counts)
+    lease, _ = await advance(owner)
+    assert await reopen_segment(lease, 1)
+    assert not await reopen_segment(lease, 1)
+    before = await take_snapshot(analysis.id)
+    assert before is not None
+    assert {count.label: count.detections for count in before.counts} == {"face": 2, "person": 0}
+    again = await claim()
+    assert again.segment.number == 1
+    await claims.finish_segment(again.lease, 5, {"face": 3, "person": 1})
+    row = await Analysis.get(id=analysis.id)
+    assert (row.frames_finished, row.advance_due) == (10, True)
+    totals = {total.label: total.detections for total in await LabelTotal.all()}
+    assert totals == {"face": 5, "person": 1}
+
+
+async def test_tracking_that_begins_anew_forgets_every_track(database: str) -> None:
+    owner = await make_user()
+    analysis = await make_analysis(owner, segments=1)
+    await claims.finish_segment((await claim()).lease, 5, {"face": 2})
+    lease, _ = await advance(owner)
+    assert await record_tracked_segment(lease, 0, [TrackSummary(1, "face", 0.0, 0.4, 2, 1.5)], {"face": 1})
+    assert await restart_tracking(lease)
+    assert await Track.all().count() == 0
+    row = await Analysis.get(id=analysis.id)
+    assert (row.tracked_segments, row.interruptions) == (0, 1)
+    assert [total.tracks for total in await LabelTotal.all()] == [0]
+
+
+async def test_a_restart_keeps_what_was_finished_and_tries_the_rest_as_if_new(database: str) -> None:
+    owner = await make_user()
+    analysis = await make_analysis(owner, segments=3)
+    assert await claims.finish_segment((await claim()).lease, 5, {"face": 2})
+    poisoned = await claim()
+    await claims.release_segment(poisoned.lease, Ending.FAILED, "crashed")
+    still_running = await claim()
+    await change_status(owner.id, analysis.id, Action.CANCEL)
+    with pytest.raises(ConflictError, match="CANCELLED"):
+        await change_status(owner.id, analysis.id, Action.RESUME)
+    for _ in range(2):
+        restarted = await change_status(owner.id, analysis.id, Action.RESTART)
+        assert (restarted.status, restarted.finished_at) == (AnalysisStatus.QUEUED, None)
+    segments = await Segment.filter(analysis_id=analysis.id).order_by("number")
+    assert [segment.status for segment in segments] == ["DONE", "WAITING", "WAITING"]
+    assert [segment.attempts for segment in segments[1:]] == [0, 0]
+    again = [await claim(), await claim()]
+    assert [one.lease.attempts for one in again] == [1, 1]
+    assert not await claims.finish_segment(still_running.lease, 5, {"face": 100})
+
+
+async def test_there_is_a_limit_on_unfinished_analyses(database: str) -> None:
+    owner, other = await make_user(), await make_user("other")
+    video = await make_video(owner)
+    made = [await create_analysis(owner.id, video, SETTINGS, limits=AnalysisLimits(2, 3)) for _ in range(2)]
+    with pytest.raises(LimitExceededError, match="max_unfinished_analyses_per_user"):
+        await create_analysis(owner.id, video, SETTINGS, limits=AnalysisLimits(2, 3))
+    others = await make_video(other)
+    await create_analysis(other.id, others, SETTINGS, limits=AnalysisLimits(2, 3))
+    with pytest.raises(LimitExceededError, match=r"max_unfinished_analyses\)"):
+        await create_analysis(other.id, others, SETTINGS, limits=AnalysisLimits(2, 3))
+    await change_status(owner.id, made[0].id, Action.CANCEL)
+    await create_analysis(owner.id, video, SETTINGS, limits=AnalysisLimits(2, 3))
 
 
 async def test_a_snapshot_survives_its_way_between_processes(database: str) -> None:
