@@ -31,12 +31,12 @@ class Backoff:
     Args:
         first_seconds: The wait after the first death; each further one doubles it.
         longest_seconds: What it grows to.
-        reset_seconds: A child that was up this long counts as healthy: its next wait is the first again.
+        reset_seconds: A child that was ready for so long counts as healthy: its next wait is the first again.
     """
 
     first_seconds: float = 0.5
     longest_seconds: float = 30.0
-    reset_seconds: float = 30.0
+    reset_seconds: float = 5.0
 
     def wait_seconds(self, deaths: int) -> float:
         """The wait after `deaths` deaths in a row, at least one."""
@@ -92,7 +92,10 @@ class Child:
     _last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=_KEPT_LINES))
     _process: subprocess.Popen[bytes] | None = None
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _ready_at: float | None = None
+    """When it got ready after its last start."""
     _was_ready: bool = False
+    """Whether it ever was."""
 
     def recent_output(self) -> list[str]:
         """The last lines it wrote, to its log file if it has one."""
@@ -110,13 +113,12 @@ class Child:
         """Run it, and again whenever it ends, until `stop` or `kill`."""
         deaths = 0
         while not self._stopping.is_set():
-            started = time.monotonic()
             code = await self._run()
             if self._stopping.is_set():
                 return
             if not self._was_ready:
                 self.deaths_before_ready += 1
-            deaths = 1 if time.monotonic() - started >= self.backoff.reset_seconds else deaths + 1
+            deaths = 1 if self._was_healthy() else deaths + 1
             wait_seconds = self.backoff.wait_seconds(deaths)
             self.on_event(
                 self.spec.name,
@@ -125,6 +127,10 @@ class Child:
             )
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), wait_seconds)
+
+    def _was_healthy(self) -> bool:
+        ready_at = self._ready_at
+        return ready_at is not None and time.monotonic() - ready_at >= self.backoff.reset_seconds
 
     async def run_once(self) -> int:
         """Run it to its end and give its exit code, negative for a signal."""
@@ -156,6 +162,7 @@ class Child:
             _kill_group(self._process.pid)
 
     async def _run(self) -> int:
+        self._ready_at = None
         process = self._start()
         self._process = process
         reading = asyncio.create_task(self._read_lines(process))
@@ -195,6 +202,7 @@ class Child:
             while not await self.spec.is_ready():  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         self._was_ready = True
+        self._ready_at = time.monotonic()
         self.ready.set()
         if self.spec.is_ready is not None:
             self.on_event(self.spec.name, f"ready after {time.monotonic() - started:.1f} s", logging.INFO)

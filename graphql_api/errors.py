@@ -2,7 +2,8 @@
 
 What the caller did wrong in a mutation is an entry of the payload's `userErrors`. Everything else is a
 top-level error whose `extensions.code` says what kind it is: `UNAUTHENTICATED`, `BAD_USER_INPUT`, an
-`ErrorCode`, or `INTERNAL`. An internal error shows nothing but an id, under which the log has the traceback.
+`ErrorCode`, `UNAVAILABLE`, or `INTERNAL`. An internal error shows nothing but an id, under which the log has
+the traceback.
 """
 
 import logging
@@ -21,12 +22,18 @@ from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
 from domain.errors import DomainError, ErrorCode, LimitExceededError, NotSignedInError, UserFacingError
+from domain.events import EventsUnavailableError
+from domain.outages import database_outage, is_outage
+from storage.errors import StorageFullError, StorageUnavailableError
 
 logger = logging.getLogger(__name__)
 
 UNAUTHENTICATED = "UNAUTHENTICATED"
 BAD_USER_INPUT = "BAD_USER_INPUT"
+UNAVAILABLE = "UNAVAILABLE"
 INTERNAL = "INTERNAL"
+
+TRY_LATER = "The server cannot do this at the moment. Try again later."
 
 _CLIENT_MISTAKES = (StrawberryInputCoercionError, CannotGetOperationTypeError, InvalidOperationTypeError)
 
@@ -111,8 +118,21 @@ def present(error: GraphQLError) -> GraphQLError:
     return error
 
 
-def internal_error_extensions(cause: BaseException) -> dict[str, Any]:
-    """Log a fault of ours with its traceback; the extensions name it for the client."""
+def present_fault(cause: BaseException) -> tuple[str, dict[str, Any]]:
+    """Log what is not the client's fault; a message and the `extensions` that the client may see.
+
+    That the database or the storage is away is said in a line, a fault of ours with its traceback.
+    """
+    if is_outage(cause):
+        database_outage.failed("requests are refused", cause)
+    elif isinstance(cause, (StorageUnavailableError, StorageFullError)):
+        logger.warning("A request is refused: %s", cause)
+    else:
+        return "Internal error", _internal_extensions(cause)
+    return TRY_LATER, {"code": UNAVAILABLE}
+
+
+def _internal_extensions(cause: BaseException) -> dict[str, Any]:
     error_id = secrets.token_hex(8)
     logger.error("Internal error %s", error_id, exc_info=cause)
     return {"code": INTERNAL, "errorId": error_id}
@@ -136,15 +156,18 @@ def domain_extensions(cause: DomainError) -> dict[str, Any]:
     extensions: dict[str, Any] = {"code": BAD_USER_INPUT if invalid else cause.code.value}
     if isinstance(cause, LimitExceededError):
         extensions["limit"] = cause.limit
+    if isinstance(cause, EventsUnavailableError):
+        extensions |= {"oldest": cause.span.oldest, "newest": cause.span.newest}
     return extensions
 
 
 def _masked(error: GraphQLError, cause: Exception) -> GraphQLError:
+    message, extensions = present_fault(cause)
     return GraphQLError(
-        "Internal error",
+        message,
         nodes=error.nodes,
         source=error.source,
         positions=error.positions,
         path=error.path,
-        extensions=internal_error_extensions(cause),
+        extensions=extensions,
     )

@@ -46,6 +46,7 @@ class AbstractStorage(ABC):
 
         Raises:
             StorageConfigurationError: It cannot, and waiting will not help.
+            StorageFullError: There is no room for the folder.
             StorageUnavailableError: It cannot be reached.
         """
 
@@ -130,6 +131,14 @@ class AbstractStorage(ABC):
 
         Args:
             older_than_seconds: Younger leftovers stay, since they may be writes that still go on.
+        """
+
+    @abstractmethod
+    async def free_bytes(self) -> int | None:
+        """How much more can be stored; None if the storage cannot say.
+
+        Raises:
+            StorageUnavailableError: It does not answer.
         """
 
     async def put(self, key: str, data: bytes) -> None:

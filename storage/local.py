@@ -5,10 +5,11 @@ import os
 import shutil
 import stat as stat_modes
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from io import FileIO
+from itertools import islice
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,13 +17,20 @@ from typing_extensions import override
 
 from storage.base import AbstractStorage, StoredFile
 from storage.cancellation import run_blocking
-from storage.errors import FileMissingError, InvalidKeyError, StorageConfigurationError
+from storage.errors import (
+    FileMissingError,
+    InvalidKeyError,
+    StorageConfigurationError,
+    StorageFullError,
+    StorageUnavailableError,
+)
 from storage.keys import check_key, check_prefix
-from storage.local_errors import reading, writing
+from storage.local_errors import is_lack_of_room, reading, writing
 from storage.local_writer import LocalWriter
 
 _CHUNK_BYTES = 2**20
 _COMMIT_ATTEMPTS = 100
+_LISTED_AT_ONCE = 1000
 
 
 class LocalStorage(AbstractStorage):
@@ -100,8 +108,10 @@ class LocalStorage(AbstractStorage):
 
     @override
     async def list(self, prefix: str = "") -> AsyncGenerator[str, None]:
-        for key in await run_blocking(self._keys, check_prefix(prefix)):
-            yield key
+        keys = self._keys(check_prefix(prefix))
+        while batch := await run_blocking(_take, keys):
+            for key in batch:
+                yield key
 
     @override
     async def source(self, key: str) -> str:
@@ -128,7 +138,19 @@ class LocalStorage(AbstractStorage):
     async def remove_abandoned(self, older_than_seconds: float) -> int:
         return await run_blocking(self._remove_abandoned, older_than_seconds)
 
+    @override
+    async def free_bytes(self) -> int | None:
+        """What the file system has left for this account."""
+        return await run_blocking(self._free_bytes)
+
     # What follows runs in threads.
+
+    def _free_bytes(self) -> int:
+        try:
+            return shutil.disk_usage(self._folder).free
+        except OSError as error:
+            message = f"The folder {self._folder} cannot be reached: {error.strerror}."
+            raise StorageUnavailableError(message) from error
 
     def _prepare(self) -> None:
         try:
@@ -139,6 +161,8 @@ class LocalStorage(AbstractStorage):
             probe.unlink()
         except OSError as error:
             message = f"Files cannot be stored in {self._folder}: {error.strerror}."
+            if is_lack_of_room(error):
+                raise StorageFullError(message) from error
             raise StorageConfigurationError(message) from error
 
     def _new_temporary(self) -> Path:
@@ -228,13 +252,11 @@ class LocalStorage(AbstractStorage):
                 folder.rmdir()
                 folder = folder.parent
 
-    def _keys(self, prefix: str) -> Sequence[str]:
-        keys = []
+    def _keys(self, prefix: str) -> Iterator[str]:
         for folder, subfolders, names in os.walk(self._folder / prefix):
             subfolders[:] = [name for name in subfolders if not name.startswith(".")]
             relative = Path(folder).relative_to(self._folder)
-            keys += [(relative / name).as_posix() for name in names if not name.startswith(".")]
-        return keys
+            yield from ((relative / name).as_posix() for name in names if not name.startswith("."))
 
     def _remove_abandoned(self, older_than_seconds: float) -> int:
         latest = time.time() - older_than_seconds
@@ -249,6 +271,11 @@ class LocalStorage(AbstractStorage):
                     Path(entry.path).unlink(missing_ok=True)
                 count += 1
         return count
+
+
+def _take(keys: Iterator[str]) -> Sequence[str]:
+    """The next keys, as many as fill little memory."""
+    return list(islice(keys, _LISTED_AT_ONCE))
 
 
 def _move_or_copy(path: Path, target: Path) -> None:

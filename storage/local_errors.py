@@ -35,8 +35,13 @@ def writing(key: str) -> Iterator[None]:
         raise _writing_error(key, error) from error
 
 
+def is_lack_of_room(error: OSError) -> bool:
+    """Whether a disk, a quota or a file-size limit is the cause."""
+    return error.errno in _NO_ROOM
+
+
 def _writing_error(key: str, error: OSError) -> StorageError:
-    if error.errno in _NO_ROOM:
+    if is_lack_of_room(error):
         return StorageFullError(f"There is no room to store {key!r}: {error.strerror}.")
     if isinstance(error, (NotADirectoryError, IsADirectoryError, FileExistsError)):
         return InvalidKeyError(

@@ -237,6 +237,14 @@ class S3Storage(AbstractStorage):
                         count += 1
         return count
 
+    @override
+    async def free_bytes(self) -> int | None:
+        """None, once the server has answered: S3 does not tell."""
+        client = (await self._clients()).server
+        with s3_errors(self._bucket):
+            await client.head_bucket(Bucket=self._bucket)
+        return None
+
     def _object_key(self, key: str) -> str:
         return self._prefix + check_key(key)
 

@@ -1,15 +1,11 @@
 """Pushing progress to whoever watches."""
 
-import logging
 import time
 from uuid import UUID
 
-from redis.exceptions import RedisError
-
 from domain.analyses.progress import publish, take_snapshot
+from tasks.redis_clients import try_redis
 from tasks.runtime import Runtime
-
-log = logging.getLogger(__name__)
 
 
 async def push_progress(runtime: Runtime, analysis_id: UUID, *, now: bool = False) -> None:
@@ -28,7 +24,4 @@ async def push_progress(runtime: Runtime, analysis_id: UUID, *, now: bool = Fals
         return
     if snapshot.status.is_final:
         runtime.last_published.pop(analysis_id, None)
-    try:
-        await publish(runtime.redis, snapshot)
-    except (RedisError, OSError) as error:
-        log.warning("progress of analysis %s was not pushed: %s", analysis_id, error)
+    await try_redis("progress is not pushed", lambda: publish(runtime.redis, snapshot))

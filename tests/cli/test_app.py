@@ -111,7 +111,7 @@ def test_what_is_wrong_is_said_in_a_sentence(framewise, environment, arguments, 
 def test_a_database_that_is_not_there_is_said(framewise):
     done = framewise("migrate", FRAMEWISE_DATABASE_URL="postgres://nobody:secret@127.0.0.1:1/nothing")
     assert done.returncode == 1
-    assert done.stderr.startswith("Error: The database cannot be used: ")
+    assert "\nError: The database cannot be used: " in done.stderr
     assert "secret" not in done.stderr
 
 

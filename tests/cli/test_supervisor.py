@@ -105,7 +105,7 @@ async def test_what_dies_is_started_again_and_the_wait_grows(said):
         await supervisor.stop()
 
 
-async def test_a_child_that_was_up_long_enough_begins_again_with_the_first_wait(said):
+async def test_a_child_that_was_ready_long_enough_begins_again_with_the_first_wait(said):
     backoff = Backoff(first_seconds=0.01, longest_seconds=1, reset_seconds=0)
     supervisor = Supervisor(
         Plan(services=(spec("a", "raise SystemExit(3)"),)), said.line, said.event, backoff
@@ -116,6 +116,30 @@ async def test_a_child_that_was_up_long_enough_begins_again_with_the_first_wait(
         assert set(said.deaths("a")) == {"ended (exit code 3), starting it again in 0.01 s"}
     finally:
         await supervisor.stop()
+
+
+async def test_a_child_that_was_up_but_never_ready_does_not(said):
+    asked = []
+
+    async def only_the_first_time() -> bool:
+        asked.append(1)
+        return len(asked) == 1
+
+    backoff = Backoff(first_seconds=0.01, longest_seconds=1, reset_seconds=0)
+    program = "import time; time.sleep(0.2); raise SystemExit(3)"
+    supervisor = Supervisor(
+        Plan(services=(spec("a", program, is_ready=only_the_first_time),)), said.line, said.event, backoff
+    )
+    try:
+        await supervisor.start()
+        await eventually(lambda: len(said.deaths("a")) >= 3, "it died three times")
+        assert [text.rpartition(" in ")[2] for text in said.deaths("a")[:3]] == ["0.01 s", "0.02 s", "0.04 s"]
+    finally:
+        await supervisor.stop()
+
+
+def test_a_single_kill_of_a_healthy_child_costs_half_a_second():
+    assert (Backoff().wait_seconds(1), Backoff().reset_seconds) == (0.5, 5.0)
 
 
 def test_waits_double_up_to_the_longest():

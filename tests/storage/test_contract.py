@@ -354,3 +354,8 @@ async def test_errors_share_a_base(storage: AbstractStorage) -> None:
     for wrong in ("missing", "../x"):
         with pytest.raises(StorageError):
             await storage.get(wrong)
+
+
+async def test_free_room_is_a_number_or_unknown(storage: AbstractStorage, storage_kind: str) -> None:
+    free_bytes = await storage.free_bytes()
+    assert free_bytes is None if storage_kind == "s3" else free_bytes is not None and free_bytes > 0

@@ -1,6 +1,7 @@
 """What only files on a disk do."""
 
 import asyncio
+import errno
 import os
 import resource
 import shutil
@@ -229,3 +230,26 @@ async def test_a_disk_that_fails(
         patched.setattr(Path, "stat", fail)
         with pytest.raises(StorageError, match="Input/output error"):
             await storage.get("there")
+
+
+async def test_free_room_is_that_of_the_file_system(storage: LocalStorage, folder: Path) -> None:
+    await storage.prepare()
+    free_bytes = await storage.free_bytes()
+    assert free_bytes is not None
+    assert abs(free_bytes - shutil.disk_usage(folder).free) < 2**30
+
+
+async def test_free_room_of_a_folder_that_is_gone(storage: LocalStorage, folder: Path) -> None:
+    with pytest.raises(StorageUnavailableError, match=r"cannot be reached: No such file"):
+        await storage.free_bytes()
+
+
+async def test_a_disk_that_is_full_at_the_start_is_no_wrong_setting(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def touch(_path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "touch", touch)
+    with pytest.raises(StorageFullError, match="No space left on device"):
+        await storage.prepare()
