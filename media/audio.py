@@ -1,6 +1,6 @@
 """Carrying the sound of a video over into an MP4 that browsers play."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from fractions import Fraction
@@ -37,7 +37,11 @@ class SoundMode(Enum):
 
 @contextmanager
 def open_audio(
-    source: str | Path, output: OutputContainer, mode: SoundMode, shift_seconds: Fraction
+    source: str | Path,
+    output: OutputContainer,
+    mode: SoundMode,
+    shift_seconds: Fraction,
+    on_packet: Callable[[], None] | None = None,
 ) -> Iterator["AudioTrack | None"]:
     """The sound of `source` as a track of `output`, None without any.
 
@@ -53,7 +57,7 @@ def open_audio(
             yield None
             return
         discard_all_but(container, stream)
-        yield AudioTrack(container, stream, output, mode, shift_seconds)
+        yield AudioTrack(container, stream, output, mode, shift_seconds, on_packet)
 
 
 def _choose_stream(container: InputContainer) -> AudioStream | None:
@@ -74,6 +78,7 @@ class AudioTrack:
         output: Not yet begun.
         mode: COPIED or CODED.
         shift_seconds: Added to every time.
+        on_packet: Called for each packet read.
     """
 
     def __init__(
@@ -83,8 +88,9 @@ class AudioTrack:
         output: OutputContainer,
         mode: SoundMode,
         shift_seconds: Fraction,
+        on_packet: Callable[[], None] | None,
     ) -> None:
-        self._packets = demux_stream(container, source)
+        self._packets = demux_stream(container, source, on_packet)
         self._source = source
         self._output = output
         self._time_base = source.time_base or Fraction(1, source.rate)

@@ -1,6 +1,6 @@
 """Opening a media file with PyAV: nothing but known video formats, no file but the one named."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -78,6 +78,8 @@ class OpenVideo:
     stream: VideoStream
     time_base: Fraction
     """Seconds a tick of the stream's times."""
+    on_packet: Callable[[], None] | None = None
+    """Called for each packet read."""
 
     @property
     def ticks_per_second(self) -> float:
@@ -87,7 +89,11 @@ class OpenVideo:
 
 @contextmanager
 def open_video(
-    source: str | Path, *, thread_count: int = 1, max_pixels: int | None = None
+    source: str | Path,
+    *,
+    thread_count: int = 1,
+    max_pixels: int | None = None,
+    on_packet: Callable[[], None] | None = None,
 ) -> Iterator[OpenVideo]:
     """Open `source` and choose its video stream; no other stream is read.
 
@@ -95,6 +101,7 @@ def open_video(
         source: Path, or http(s) URL that this server made itself.
         thread_count: Threads of the decoder.
         max_pixels: Larger pictures are refused by the decoder before it allocates them.
+        on_packet: Called for each packet read, as a sign of life.
 
     Raises:
         MediaError: If the file is no video that can be read.
@@ -108,7 +115,7 @@ def open_video(
         if codec_options:
             stream.codec_context.options = codec_options
         discard_all_but(container, stream)
-        yield OpenVideo(container, stream, stream.time_base or Fraction(1))
+        yield OpenVideo(container, stream, stream.time_base or Fraction(1), on_packet)
 
 
 def discard_all_but(container: InputContainer, stream: VideoStream | AudioStream) -> None:
@@ -193,10 +200,14 @@ def choose_video_stream(container: InputContainer) -> VideoStream:
 
 def demux(video: OpenVideo) -> Iterator[VideoPacket]:
     """Packets of the video stream that hold data, in stored order."""
-    return cast(Iterator[VideoPacket], demux_stream(video.container, video.stream))
+    return cast(Iterator[VideoPacket], demux_stream(video.container, video.stream, video.on_packet))
 
 
-def demux_stream(container: InputContainer, stream: VideoStream | AudioStream) -> "Iterator[Packet[Stream]]":
+def demux_stream(
+    container: InputContainer,
+    stream: VideoStream | AudioStream,
+    on_packet: Callable[[], None] | None = None,
+) -> "Iterator[Packet[Stream]]":
     """Packets of `stream` that hold data, in stored order.
 
     Reading ends quietly where the container is damaged: what lies before it still counts. (PyAV raises
@@ -214,6 +225,8 @@ def demux_stream(container: InputContainer, stream: VideoStream | AudioStream) -
             return
         if packet is None:
             return
+        if on_packet is not None:
+            on_packet()
         if packet.size:
             yield packet
 

@@ -1,7 +1,7 @@
 """Decoding one segment."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -48,7 +48,8 @@ def read_frames(
     *,
     frame_stride: int = 1,
     thread_count: int = 1,
-) -> Iterator[Frame]:
+    on_packet: Callable[[], None] | None = None,
+) -> Generator[Frame, None, None]:
     """Frames of `segment` in presentation order.
 
     Args:
@@ -58,21 +59,27 @@ def read_frames(
         frame_stride: Yield only frames whose index is a multiple of it; the others are decoded but not
             converted.
         thread_count: Threads of the decoder.
+        on_packet: Called for each packet read, also before the first frame of the segment.
 
     Raises:
-        TimelineMismatchError: If the segment does not hold exactly `segment.frame_count` frames.
+        TimelineMismatchError: If the segment does not hold exactly `segment.frame_count` frames, or their
+            times do not ascend.
         MediaError: If the file cannot be opened as a video.
     """
-    with open_video(source, thread_count=thread_count) as video:
+    with open_video(source, thread_count=thread_count, on_packet=on_packet) as video:
         if video.stream.time_base != time_base:
             raise TimelineMismatchError(f"The time base is {video.stream.time_base}, not {time_base}")
         converter = PictureConverter(segment.width, segment.height)
         count = 0
+        previous_pts = segment.start_pts
         for pts, frame in _timed_frames(video, segment):
             if pts < segment.start_pts:
                 continue
             if segment.end_pts is not None and pts >= segment.end_pts:
                 break
+            if pts < previous_pts:
+                raise TimelineMismatchError(f"A frame at {pts} comes after one at {previous_pts}")
+            previous_pts = pts
             index = segment.first_frame_index + count
             count += 1
             if count > segment.frame_count:

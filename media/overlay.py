@@ -54,6 +54,7 @@ def write_overlay(
     *,
     timeline: Timeline | None = None,
     on_progress: Callable[[int], None] | None = None,
+    on_packet: Callable[[], None] | None = None,
     thread_count: int = 1,
     preset: str = "veryfast",
     crf: int = 23,
@@ -70,6 +71,7 @@ def write_overlay(
         boxes_of: Gives the boxes of a frame by its index.
         timeline: Of the source; scanned if not given.
         on_progress: Called with the number of frames written, after each.
+        on_packet: Called for each packet of pictures or sound read.
         thread_count: Threads of the decoder and of the encoder.
         preset: Of x264; slower ones make smaller files.
         crf: Quality of x264: 18 is hard to tell from the source, 28 is small.
@@ -79,9 +81,9 @@ def write_overlay(
         MediaError: If `source` cannot be read as a video.
         OSError: If `source` cannot be reached or `destination` not be written.
     """
-    timeline = timeline or scan_timeline(source)
+    timeline = timeline or scan_timeline(source, on_packet=on_packet)
     encoding = _Encoding(thread_count, preset, crf)
-    progress = _Progress(on_progress)
+    progress = _Progress(on_progress, on_packet)
     for mode in SoundMode:
         try:
             return _write(source, Path(destination), boxes_of, timeline, progress, encoding, mode)
@@ -101,8 +103,9 @@ class _Encoding:
 class _Progress:
     """Reports frames written, never fewer than before."""
 
-    def __init__(self, report: Callable[[int], None] | None) -> None:
+    def __init__(self, report: Callable[[int], None] | None, on_packet: Callable[[], None] | None) -> None:
         self._report = report
+        self.on_packet = on_packet
         self._most = 0
 
     def __call__(self, frame_count: int) -> None:
@@ -123,12 +126,12 @@ def _write(
     muxer_options = _muxer_options(timeline)
     try:
         with (
-            open_video(source, thread_count=encoding.thread_count) as video,
+            open_video(source, thread_count=encoding.thread_count, on_packet=progress.on_packet) as video,
             av.open(str(destination), "w", format="mp4", container_options=muxer_options) as output,
         ):
             shift = _shift_seconds(video, timeline)
             writer = _Writer(output, video.stream, timeline, shift, encoding)
-            with open_audio(source, output, mode, shift) as audio:
+            with open_audio(source, output, mode, shift, progress.on_packet) as audio:
                 for frame in decoded_frames(video, demux(video)):
                     if audio is not None:
                         audio.write_until(writer.next_seconds())

@@ -1,5 +1,6 @@
 """What a video is, and whether it can be analysed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -51,7 +52,9 @@ class VideoProbe:
     timeline: Timeline
 
 
-def probe(source: str | Path, limits: MediaLimits | None = None) -> VideoProbe:
+def probe(
+    source: str | Path, limits: MediaLimits | None = None, *, on_packet: Callable[[], None] | None = None
+) -> VideoProbe:
     """Look at a video without decoding more of it than needed.
 
     The file's structure is checked first (is it whole, what size does it claim), then its packets are read
@@ -60,6 +63,7 @@ def probe(source: str | Path, limits: MediaLimits | None = None) -> VideoProbe:
     Args:
         source: Path, or http(s) URL made by this server.
         limits: What to refuse.
+        on_packet: Called for each packet read.
 
     Raises:
         MediaError: If the file is no video, is incomplete, cannot be decoded or passes a limit.
@@ -67,14 +71,14 @@ def probe(source: str | Path, limits: MediaLimits | None = None) -> VideoProbe:
     """
     limits = limits or MediaLimits()
     check_integrity(source, limits)
-    with open_video(source, max_pixels=limits.max_pixels) as video:
+    with open_video(source, max_pixels=limits.max_pixels, on_packet=on_packet) as video:
         limits.check_size(video.stream.width, video.stream.height)
         container, codec = video.container.format.name, video.stream.codec_context.codec.canonical_name
         has_audio = bool(video.container.streams.audio)
         stated_rate = video.stream.average_rate
         timeline = scan_packets(video, limits)
     if timeline is None:
-        with open_video(source, max_pixels=limits.max_pixels) as video:
+        with open_video(source, max_pixels=limits.max_pixels, on_packet=on_packet) as video:
             timeline = scan_frames(video, limits)
     limits.check_size(timeline.width, timeline.height)
     return VideoProbe(

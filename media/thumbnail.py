@@ -1,5 +1,7 @@
 """A small picture that stands for a video."""
 
+from collections.abc import Callable
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -29,17 +31,19 @@ def thumbnail_jpeg(image: NDArray[np.uint8], max_side: int = 480) -> bytes:
     return encoded.tobytes()
 
 
-def representative_image(source: str | Path, timeline: Timeline) -> NDArray[np.uint8]:
+def representative_image(
+    source: str | Path, timeline: Timeline, *, on_packet: Callable[[], None] | None = None
+) -> NDArray[np.uint8]:
     """An early frame as BGR (height, width, 3) that is not black or blank, else the liveliest of those tried.
 
     It has the shape that players show: where pixels are not square, the picture is shrunk along one side.
     Key frames nearest to a few places of the video are tried; where only decoding from the start is exact,
-    only its first seconds are.
+    only its first seconds are. `on_packet` is called for each packet read.
     """
     best: NDArray[np.uint8] | None = None
     best_deviation = -1.0
     for index in _candidates(timeline):
-        image = _read_one(source, timeline, index)
+        image = _read_one(source, timeline, index, on_packet)
         if image is None:
             continue
         deviation = float(image.std())
@@ -72,14 +76,17 @@ def _candidates(timeline: Timeline) -> list[int]:
     return list(dict.fromkeys(indices))
 
 
-def _read_one(source: str | Path, timeline: Timeline, index: int) -> NDArray[np.uint8] | None:
+def _read_one(
+    source: str | Path, timeline: Timeline, index: int, on_packet: Callable[[], None] | None
+) -> NDArray[np.uint8] | None:
     times = timeline.timestamps_seconds
     end = float(times[index + 1]) if index + 1 < len(times) else None
     plans = plan_segments(timeline, target_seconds=1e9, start_seconds=float(times[index]), end_seconds=end)
     try:
         for plan in plans:
-            for frame in read_frames(source, plan, timeline.time_base):
-                return frame.image
+            with closing(read_frames(source, plan, timeline.time_base, on_packet=on_packet)) as frames:
+                for frame in frames:
+                    return frame.image
     except TimelineMismatchError:
         return None
     return None

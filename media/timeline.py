@@ -2,9 +2,11 @@
 
 import io
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -136,21 +138,26 @@ def scan_timeline(
     *,
     limits: MediaLimits | None = None,
     thread_count: int = 1,
+    on_packet: Callable[[], None] | None = None,
 ) -> Timeline:
     """Find the timeline of `source`, at least as surely as `kind`.
 
     PACKETS falls back to FRAMES, and FRAMES to SEQUENTIAL, where the cheaper way shows itself wrong.
+    `on_packet` is called for each packet read.
 
     Raises:
         MediaError: If the file is no video, cannot be decoded or passes `limits`.
     """
     limits = limits or MediaLimits()
+    opened = partial(
+        open_video, source, thread_count=thread_count, max_pixels=limits.max_pixels, on_packet=on_packet
+    )
     if kind is TimelineKind.PACKETS:
-        with open_video(source, thread_count=thread_count, max_pixels=limits.max_pixels) as video:
+        with opened() as video:
             timeline = scan_packets(video, limits)
         if timeline is not None:
             return timeline
-    with open_video(source, thread_count=thread_count, max_pixels=limits.max_pixels) as video:
+    with opened() as video:
         return scan_frames(video, limits, sequential=kind is TimelineKind.SEQUENTIAL)
 
 

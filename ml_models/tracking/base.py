@@ -59,6 +59,11 @@ class AbstractTracker(ABC):
             timestamp_seconds: Of the frame; must not go back.
         """
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether a frame without a detection that reaches the threshold would change nothing."""
+        return False
+
     @abstractmethod
     def reset(self) -> None:
         """Forget all tracks, and number from the start."""

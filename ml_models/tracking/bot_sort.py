@@ -24,5 +24,6 @@ class BoTSort(LibraryTracker):
                 minimum_iou_threshold_first_assoc=0.2 if parameters.min_iou is None else parameters.min_iou,
                 enable_cmc=False,
                 instant_first_frame_activation=False,
-            )
+            ),
+            parameters.min_confidence,
         )

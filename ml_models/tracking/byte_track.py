@@ -22,5 +22,6 @@ class ByteTrack(LibraryTracker):
                 high_conf_det_threshold=parameters.min_confidence,
                 minimum_consecutive_frames=parameters.min_consecutive_frames,
                 minimum_iou_threshold=0.1 if parameters.min_iou is None else parameters.min_iou,
-            )
+            ),
+            parameters.min_confidence,
         )

@@ -2,6 +2,7 @@
 
 import math
 import pickle
+from functools import lru_cache
 from importlib.metadata import version
 from typing import Any, Self
 
@@ -14,6 +15,13 @@ from ml_models.tracking.base import AbstractTracker, TrackIds, TrackingParameter
 from ml_models.tracking.factory import DEFAULT_TRACKER, create_tracker
 
 _FORMAT = 1
+
+
+@lru_cache(maxsize=1)
+def _library_version() -> str:
+    return version("trackers")
+
+
 _NO_DETECTIONS = sv.Detections(
     xyxy=np.empty((0, 4), dtype=np.float32),
     confidence=np.empty(0, dtype=np.float32),
@@ -58,27 +66,41 @@ class LabelTracker:
         Raises:
             ValueError: The time is before that of the last frame, or no number, or there is no confidence.
         """
+        if not len(detections):
+            detections = _NO_DETECTIONS
+        if detections.confidence is None:
+            raise ValueError("detections without confidence cannot be tracked")
+        labels = np.asarray(detections.data["class_name"])
+        return self.update_boxes(detections.xyxy, detections.confidence, labels, timestamp_seconds)
+
+    def update_boxes(
+        self,
+        boxes: NDArray[Any],
+        confidence: NDArray[Any],
+        labels: NDArray[Any],
+        timestamp_seconds: float,
+    ) -> TrackIds:
+        """As `update`, for those who have arrays: boxes (n, 4), confidence (n,), labels (n,)."""
         if not self._timestamp_seconds <= timestamp_seconds < math.inf:
             raise ValueError(f"frame at {timestamp_seconds} s after one at {self._timestamp_seconds} s")
         self._timestamp_seconds = timestamp_seconds
-        if not len(detections):
-            detections = _NO_DETECTIONS
-        boxes, confidence = detections.xyxy, detections.confidence
-        if confidence is None:
-            raise ValueError("detections without confidence cannot be tracked")
         ids = np.full(len(boxes), -1, dtype=np.int64)
-        labels = np.asarray(detections.data["class_name"])
-        present = set(labels.tolist())
+        is_strong = confidence >= self._parameters.min_confidence
+        present, strong = set(labels.tolist()), set(labels[is_strong].tolist())
         for label in sorted(present - self._trackers.keys()):
             self._trackers[label] = create_tracker(self._tracker, self._parameters)
         for label, tracker in self._trackers.items():
+            if label not in strong and tracker.is_idle:
+                continue
             if label in present:
                 members = np.flatnonzero(labels == label)
                 of_label = sv.Detections(xyxy=boxes[members], confidence=confidence[members])
                 ids[members] = tracker.update(of_label, timestamp_seconds)
             else:
                 tracker.update(_NO_DETECTIONS, timestamp_seconds)
-        ids[confidence < self._parameters.min_confidence] = -1
+        if not strong:
+            return np.full(len(boxes), -1, dtype=np.int64)
+        ids[~is_strong] = -1
         return self._numbered(labels, ids)
 
     def to_bytes(self) -> bytes:
@@ -89,7 +111,7 @@ class LabelTracker:
         """
         live = {(label, number) for label, tracker in self._trackers.items() for number in tracker.live_ids()}
         self._numbers = {key: number for key, number in self._numbers.items() if key in live}
-        return pickle.dumps((_FORMAT, version("trackers"), self.__dict__), protocol=pickle.HIGHEST_PROTOCOL)
+        return pickle.dumps((_FORMAT, _library_version(), self.__dict__), protocol=pickle.HIGHEST_PROTOCOL)
 
     @classmethod
     def from_bytes(cls, state: bytes) -> Self:
@@ -99,10 +121,10 @@ class LabelTracker:
             TrackerStateError: Another version wrote it; track again from the first frame.
         """
         written_as, library, attributes = pickle.loads(state)  # noqa: S301 - see to_bytes
-        if (written_as, library) != (_FORMAT, version("trackers")):
+        if (written_as, library) != (_FORMAT, _library_version()):
             raise TrackerStateError(
                 f"tracks were stored by format {written_as} with trackers {library}; "
-                f"this is format {_FORMAT} with trackers {version('trackers')}: track again from the start"
+                f"this is format {_FORMAT} with trackers {_library_version()}: track again from the start"
             )
         tracker = cls.__new__(cls)
         tracker.__dict__.update(attributes)

@@ -16,6 +16,11 @@ class NoTracker(AbstractTracker):
         """-1 for each."""
         return np.full(len(detections), -1, dtype=np.int64)
 
+    @property
+    def is_idle(self) -> bool:
+        """Always."""
+        return True
+
     def reset(self) -> None:
         """There is nothing to forget."""
 

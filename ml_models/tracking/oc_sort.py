@@ -17,5 +17,11 @@ class OCSort(LibraryTracker):
                 high_conf_det_threshold=parameters.min_confidence,
                 minimum_consecutive_frames=parameters.min_consecutive_frames,
                 minimum_iou_threshold=0.3 if parameters.min_iou is None else parameters.min_iou,
-            )
+            ),
+            parameters.min_confidence,
         )
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is no track, and the library has stopped to count frames for the first ones."""
+        return super().is_idle and self._tracker.frame_count > self._tracker.minimum_consecutive_frames

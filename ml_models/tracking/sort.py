@@ -17,5 +17,6 @@ class Sort(LibraryTracker):
                 track_activation_threshold=parameters.min_confidence,
                 minimum_consecutive_frames=parameters.min_consecutive_frames,
                 minimum_iou_threshold=0.3 if parameters.min_iou is None else parameters.min_iou,
-            )
+            ),
+            parameters.min_confidence,
         )

@@ -4,19 +4,27 @@ It reads requests from standard input and answers on standard output until its i
 to it, a segfault or a kill, takes down one piece of work and nothing else.
 """
 
+import contextlib
 import ctypes
+import faulthandler
+import gc
 import importlib
+import json
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any, BinaryIO
 
+from tasks.process.network import forbid_network
 from tasks.process.protocol import Message, read_message
+from tasks.process.report import Report, send
+from tasks.process.stop import STOPPED, Stopper
 
-Report = Callable[[dict[str, Any]], None]
 Job = Callable[[dict[str, Any], Sequence[bytes], Report], Message]
 
 JOBS: dict[str, str] = {
@@ -30,10 +38,19 @@ JOBS: dict[str, str] = {
 """Request kind → the function that does it, imported on first use."""
 
 _PR_SET_PDEATHSIG = 1
+_NICENESS = 10
+_MOST_KILLABLE = "1000"
+_OUT_OF_MEMORY_WORDS = ("bad_alloc", "Insufficient memory", "failed to allocate memory")
+"""How native libraries say it in errors of their own."""
 
 
 def die_with_parent() -> None:
     """End this process when its parent ends: by the kernel on Linux, elsewhere by looking once a second."""
+    os.register_at_fork(after_in_child=_die_with_parent)
+    _die_with_parent()
+
+
+def _die_with_parent() -> None:
     parent = os.getppid()
     if sys.platform != "linux":
         threading.Thread(target=_leave_when_orphaned, args=(parent,), daemon=True).start()
@@ -41,6 +58,11 @@ def die_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def give_way() -> None:
+    """Leave the processor to whoever answers people and supervises work, as long as they want it."""
+    os.nice(_NICENESS)
 
 
 def limit_memory(limit_bytes: int) -> None:
@@ -53,42 +75,52 @@ def limit_memory(limit_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-class _Progress:
-    """Sends progress at most every `interval_seconds`."""
-
-    def __init__(self, output: BinaryIO, interval_seconds: float) -> None:
-        self._output = output
-        self._interval_seconds = interval_seconds
-        self._next = 0.0
-
-    def __call__(self, values: dict[str, Any]) -> None:
-        now = time.monotonic()
-        if now >= self._next:
-            self._next = now + self._interval_seconds
-            _send(self._output, Message("progress", values))
+def be_killed_first() -> None:
+    """Let a machine that runs out of memory end this process rather than one that cannot be replaced."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(_MOST_KILLABLE)
 
 
-def _send(output: BinaryIO, message: Message) -> None:
-    output.write(message.encode())
-    output.flush()
+def serve(source: BinaryIO, output: BinaryIO, progress_interval_seconds: float, stopper: Stopper) -> None:
+    """Answer requests until the input ends; they are numbered from 1 in the order they come."""
+    number = 0
+    while (request := read_message(source)) is not None:
+        number += 1
+        report = Report(output, progress_interval_seconds, stopper)
+        answer = stopper.run(number, partial(_answer, request, report))
+        if answer.kind == STOPPED:
+            # A file whose opening was cut short is in nobody's hands, but refers to itself.
+            gc.collect()
+        send(output, answer)
 
 
-def _run(request: Message, report: Report) -> Message:
-    module, _, name = JOBS[request.kind].partition(":")
-    job: Job = getattr(importlib.import_module(module), name)
+def _answer(request: Message, report: Report) -> Message:
     try:
+        with report.indivisible():
+            module, _, name = JOBS[request.kind].partition(":")
+            job: Job = getattr(importlib.import_module(module), name)
         return job(request.values, request.blobs, report)
-    except MemoryError:
-        return Message("error", {"error": "MemoryError", "message": "it ran out of memory"})
     except Exception as error:  # whatever a model raises is the answer to its request
         names = [base.__name__ for base in type(error).__mro__]
-        return Message("error", {"error": type(error).__name__, "bases": names, "message": str(error)})
+        if _is_out_of_memory(error, names):
+            return Message("error", {"error": "MemoryError", "bases": ["MemoryError"], "message": ""})
+        return Message("error", {"error": names[0], "bases": names, "message": str(error)})
 
 
-def serve(source: BinaryIO, output: BinaryIO, progress_interval_seconds: float) -> None:
-    """Answer requests until the input ends."""
-    while (request := read_message(source)) is not None:
-        _send(output, _run(request, _Progress(output, progress_interval_seconds)))
+def _is_out_of_memory(error: Exception, names: Sequence[str]) -> bool:
+    if "MediaError" in names:  # a file that asks for absurd sizes, not a want of memory
+        return False
+    return any(
+        isinstance(cause, MemoryError) or any(words in str(cause) for words in _OUT_OF_MEMORY_WORDS)
+        for cause in _causes(error)
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
 
 
 def _leave_when_orphaned(parent: int) -> None:
@@ -100,15 +132,23 @@ def _leave_when_orphaned(parent: int) -> None:
 def main() -> None:
     """Serve the worker that started this process."""
     die_with_parent()
+    options = json.loads(sys.argv[1])
+    stopper = Stopper(options["stop_descriptor"])
+    os.set_inheritable(options["stop_descriptor"], False)
+    stopper.listen()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    memory_bytes, progress_interval_seconds = int(sys.argv[1]), float(sys.argv[2])
-    limit_memory(memory_bytes)
+    be_killed_first()
+    give_way()
+    limit_memory(options["memory_bytes"])
+    if not options["network"]:
+        forbid_network()
     source = os.fdopen(0, "rb")
     # Libraries may print: standard output is ours alone from here on, theirs goes to standard error.
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    faulthandler.enable()
     try:
-        serve(source, output, progress_interval_seconds)
+        serve(source, output, options["progress_interval_seconds"], stopper)
     except (EOFError, BrokenPipeError):
         os._exit(0)
 

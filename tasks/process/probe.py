@@ -7,13 +7,14 @@ from typing import Any
 from media.probe import MediaLimits, probe
 from media.thumbnail import representative_image, thumbnail_jpeg
 from media.timeline import TimelineKind, scan_timeline
-from tasks.process.child import Report
 from tasks.process.protocol import Message
+from tasks.process.report import Report
 
 
 def probe_video(values: dict[str, Any], blobs: Sequence[bytes], report: Report) -> Message:
     """Facts of a video, its timeline and its thumbnail, or a MediaError for the person who uploaded it."""
-    found = probe(values["source"], MediaLimits(**values["limits"]))
+    on_packet = report.counter("packets_read")
+    found = probe(values["source"], MediaLimits(**values["limits"]), on_packet=on_packet)
     facts = {
         "container": found.container,
         "codec": found.codec,
@@ -28,12 +29,13 @@ def probe_video(values: dict[str, Any], blobs: Sequence[bytes], report: Report) 
         "time_base": str(Fraction(found.timeline.time_base)),
         "timeline_kind": found.timeline.kind.value,
     }
-    thumbnail = thumbnail_jpeg(representative_image(values["source"], found.timeline))
-    return Message("result", facts, [found.timeline.to_bytes(), thumbnail])
+    image = representative_image(values["source"], found.timeline, on_packet=on_packet)
+    return Message("result", facts, [found.timeline.to_bytes(), thumbnail_jpeg(image)])
 
 
 def scan_video(values: dict[str, Any], blobs: Sequence[bytes], report: Report) -> Message:
     """The timeline of a video found the hard way, by decoding it."""
-    timeline = scan_timeline(values["source"], TimelineKind(values["kind"]))
+    on_packet = report.counter("packets_read")
+    timeline = scan_timeline(values["source"], TimelineKind(values["kind"]), on_packet=on_packet)
     facts = {"timeline_kind": timeline.kind.value, "frame_count": timeline.frame_count}
     return Message("result", facts, [timeline.to_bytes()])

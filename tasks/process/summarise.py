@@ -1,19 +1,18 @@
 """Write the result files of an analysis, and the video with boxes drawn on it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tasks.process.child import Report
+from media.overlay import OverlayBox, write_overlay
+from media.timeline import Timeline
 from tasks.process.protocol import Message
+from tasks.process.report import Report
 from tasks.results.table import SegmentTable
 from tasks.results.writers import WRITERS
-
-if TYPE_CHECKING:
-    from media.overlay import OverlayBox
 
 _KEPT_BYTES = 16 * 2**20
 """Up to so many bytes of stored detections are held in memory at once."""
@@ -26,36 +25,37 @@ def summarise(values: dict[str, Any], blobs: Sequence[bytes], report: Report) ->
     """
     paths: list[str] = values["tracked"]
     folder = Path(values["folder"])
-    tables = _reader(paths)
+    tables = _reader(paths, report.counter("tables_read"))
     for result_format, file_name in values["formats"].items():
         WRITERS[result_format](folder / file_name, values["summary"], tables())
     if values["overlay"] is not None:
-        from media.overlay import write_overlay
-        from media.timeline import Timeline
-
         write_overlay(
             values["source"],
             str(folder / values["overlay"]),
             _boxes(tables(), values["frame_stride"]),
             timeline=Timeline.from_bytes(blobs[0]),
             on_progress=lambda frames: report({"overlay_frames_done": frames}),
+            on_packet=report.counter("packets_read"),
             thread_count=values["thread_count"],
         )
     return Message("result")
 
 
-def _reader(paths: Sequence[str]) -> Callable[[], Iterable[SegmentTable]]:
+def _reader(paths: Sequence[str], on_table: Callable[[], None]) -> Callable[[], Iterable[SegmentTable]]:
     """Gives the tables each time it is called: read once if they are small, else one after the other."""
-    if sum(Path(path).stat().st_size for path in paths) <= _KEPT_BYTES:
-        kept = [SegmentTable.from_parquet(path) for path in paths]
-        return lambda: kept
-    return lambda: (SegmentTable.from_parquet(path) for path in paths)
+    is_small = sum(Path(path).stat().st_size for path in paths) <= _KEPT_BYTES
+    kept = [SegmentTable.from_parquet(path) for path in paths] if is_small else None
+
+    def tables() -> Iterator[SegmentTable]:
+        for table in kept if kept is not None else map(SegmentTable.from_parquet, paths):
+            on_table()
+            yield table
+
+    return tables
 
 
-def _boxes(tables: Iterable[SegmentTable], frame_stride: int) -> "Callable[[int], Sequence[OverlayBox]]":
+def _boxes(tables: Iterable[SegmentTable], frame_stride: int) -> Callable[[int], Sequence[OverlayBox]]:
     """The boxes of a frame; between analysed frames, those of the last one before."""
-    from media.overlay import OverlayBox
-
     analysed: list[npt.NDArray[np.int64]] = []
     boxes: dict[int, list[OverlayBox]] = {}
     names = ("frame_index", "x1", "y1", "x2", "y2", "label", "confidence", "track_id")
@@ -66,7 +66,7 @@ def _boxes(tables: Iterable[SegmentTable], frame_stride: int) -> "Callable[[int]
             boxes.setdefault(frame_index, []).append(OverlayBox(*box))
     frames = np.concatenate(analysed) if analysed else np.empty(0, dtype=np.int64)
 
-    def boxes_of(frame_index: int) -> "Sequence[OverlayBox]":
+    def boxes_of(frame_index: int) -> Sequence[OverlayBox]:
         position = int(np.searchsorted(frames, frame_index, side="right")) - 1
         if position < 0 or frame_index - frames[position] >= frame_stride:
             return ()

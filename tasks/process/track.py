@@ -1,7 +1,7 @@
 """Join the detections of a segment to the tracks of the segments before it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,12 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import supervision as sv
 
 from ml_models.tracking.base import TrackingParameters
 from ml_models.tracking.label_tracker import LabelTracker
-from tasks.process.child import Report
 from tasks.process.protocol import Message
+from tasks.process.report import Report
 from tasks.results.table import TRACKED_SCHEMA, SegmentTable
 
 _NO_TRACK = -1
@@ -33,39 +32,53 @@ class _Track:
 
 
 def track_segment(values: dict[str, Any], blobs: Sequence[bytes], report: Report) -> Message:
-    """Number the detections of a segment.
+    """Number the detections of a segment, or of several that follow each other.
 
-    The first blob is the segment's `SegmentTable`; the second, if there is one, the tracker as the segment
-    before left it, and `values["tracks"]` are the tracks so far. Trackers see every detection the model
-    stores, since some keep a track alive by weak ones; the answer holds those that pass the threshold.
+    The first blobs are the `SegmentTable` of each, `values["segments"]` in number, one by default; the one
+    after them, if there is one, is the tracker as the segment before left it, and `values["tracks"]` are the
+    tracks so far. Trackers see every detection the model stores, since some keep a track alive by weak ones;
+    the answer's blobs hold those that pass the threshold, segment by segment, and then the tracker.
     """
-    segment = SegmentTable.from_parquet(blobs[0]).kept(0.0, values["labels"])
-    tracker = (
-        LabelTracker.from_bytes(blobs[1])
-        if len(blobs) > 1
-        else LabelTracker(values["tracker"], parameters=TrackingParameters(**values["parameters"]))
-    )
-    ids = _track_ids(segment, tracker)
-    table = segment.detections.append_column(
-        TRACKED_SCHEMA.field("track_id"), pa.array(ids, pa.int32(), mask=ids == _NO_TRACK)
-    )
-    tracked = SegmentTable(table, segment.frame_index, segment.timestamp_seconds).kept(
-        values["min_confidence"], None
-    )
+    count = values.get("segments", 1)
+    tables, states = blobs[:count], blobs[count:]
+    with report.indivisible():  # this imports the tracker's library
+        tracker = (
+            LabelTracker.from_bytes(states[0])
+            if states
+            else LabelTracker(values["tracker"], parameters=TrackingParameters(**values["parameters"]))
+        )
+    on_frame = report.counter("frames_tracked")
     tracks = {track["track_id"]: _Track(**track) for track in values["tracks"]}
-    touched = _extend(tracks, tracked.detections)
+    touched: dict[int, None] = {}
+    answers = []
+    for done, table in enumerate(tables, 1):
+        segment = SegmentTable.from_parquet(table).kept(0.0, values["labels"])
+        tracked = _tracked(segment, tracker, on_frame).kept(values["min_confidence"], None)
+        touched |= dict.fromkeys(_extend(tracks, tracked.detections))
+        answers.append(tracked.to_parquet())
+        report({"segments_done": done})
     return Message(
         "result",
         {
             "tracks": [asdict(track) for track in tracks.values()],
-            "touched": touched,
+            "touched": list(touched),
             "tracks_by_label": Counter(track.label for track in tracks.values()),
         },
-        [tracked.to_parquet(), tracker.to_bytes()],
+        [*answers, tracker.to_bytes()],
     )
 
 
-def _track_ids(segment: SegmentTable, tracker: LabelTracker) -> npt.NDArray[np.int64]:
+def _tracked(segment: SegmentTable, tracker: LabelTracker, on_frame: Callable[[], None]) -> SegmentTable:
+    ids = _track_ids(segment, tracker, on_frame)
+    table = segment.detections.append_column(
+        TRACKED_SCHEMA.field("track_id"), pa.array(ids, pa.int32(), mask=ids == _NO_TRACK)
+    )
+    return SegmentTable(table, segment.frame_index, segment.timestamp_seconds)
+
+
+def _track_ids(
+    segment: SegmentTable, tracker: LabelTracker, on_frame: Callable[[], None]
+) -> npt.NDArray[np.int64]:
     """The track of each detection, `_NO_TRACK` for none; the tracker sees every frame, also empty ones."""
     table = segment.detections
     boxes = np.stack([table[name].to_numpy() for name in ("x1", "y1", "x2", "y2")], axis=1)
@@ -76,12 +89,9 @@ def _track_ids(segment: SegmentTable, tracker: LabelTracker) -> npt.NDArray[np.i
     ends = np.searchsorted(frames, segment.frame_index, side="right")
     ids = np.full(len(table), _NO_TRACK, dtype=np.int64)
     for start, end, timestamp_seconds in zip(starts, ends, segment.timestamp_seconds.tolist(), strict=True):
-        detections = sv.Detections(
-            xyxy=boxes[start:end],
-            confidence=confidences[start:end],
-            data={"class_name": labels[start:end]},
-        )
-        ids[start:end] = tracker.update(detections, timestamp_seconds)
+        frame = slice(start, end)
+        ids[frame] = tracker.update_boxes(boxes[frame], confidences[frame], labels[frame], timestamp_seconds)
+        on_frame()
     return ids
 
 

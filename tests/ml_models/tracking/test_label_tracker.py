@@ -236,3 +236,15 @@ def test_nothing_that_a_model_may_return_breaks_a_tracker(name, frames):
         numbers = tracker.update(found, seconds)
         assert len(numbers) == len(things)
         assert len(set(numbers[numbers > 0].tolist())) == (numbers > 0).sum()
+
+
+@pytest.mark.parametrize("name", MOVING)
+def test_labels_that_concern_no_track_cost_nothing(name, monkeypatch):
+    """A tracker is asked only while it follows something or may begin to: models report much that is weak."""
+    tracker = LabelTracker(name, parameters=parameters())
+    weak = [detections(("cat", 200, 0.9), ("dog", 400, 0.1))] * 10
+    follow(tracker, weak)
+    assert not tracker._trackers["cat"].is_idle
+    assert tracker._trackers["dog"].is_idle
+    monkeypatch.setattr(tracker._trackers["dog"], "update", None)
+    assert follow(tracker, weak, begin=1.0) == [[1, -1]] * 10
