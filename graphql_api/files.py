@@ -1,7 +1,11 @@
 """Stored files over HTTP, by signed links: the bytes that bypass GraphQL."""
 
 import mimetypes
+import os
 import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -11,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from domain.outages import is_outage
 from graphql_api.signed_urls import FileLink, LinkError, check_query, expiry, signed_query
 from storage.base import AbstractStorage
 from storage.content_disposition import content_disposition
@@ -29,6 +34,18 @@ _SAFETY_HEADERS = {
 _SINGLE_RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))", re.IGNORECASE)
 
 
+@dataclass(frozen=True)
+class LinkTarget:
+    """The stored file that a link leads to."""
+
+    key: str
+    modified_at: datetime | None = None
+    """What is told as its time; None for that of the stored file."""
+
+
+FindTarget = Callable[[str], Awaitable[LinkTarget | None]]
+
+
 async def file_url(
     storage: AbstractStorage,
     key: str,
@@ -39,6 +56,7 @@ async def file_url(
     content_type: str | None = None,
     filename: str | None = None,
     attachment: bool = False,
+    name: str | None = None,
 ) -> str:
     """A URL that anybody can read a file at until it expires: the storage's own, or a signed one of this API.
 
@@ -51,17 +69,25 @@ async def file_url(
         content_type: The Content-Type it answers with; guessed from the names if None.
         filename: The name a browser saves it under.
         attachment: Whether a browser saves rather than shows it.
+        name: What a URL of this API calls the file instead of its key; see `files_route`.
     """
     content_type = content_type or _guess_type(filename, key)
     url = await storage.public_url(key, expires_in_seconds, content_type, filename, attachment=attachment)
     if url is not None:
         return url
-    link = FileLink(key, expiry(expires_in_seconds), content_type, filename, attachment)
-    return f"{base_url.rstrip('/')}{FILES_PATH}/{quote(key)}?{signed_query(link, secret)}"
+    link = FileLink(name or key, expiry(expires_in_seconds), content_type, filename, attachment)
+    return f"{base_url.rstrip('/')}{FILES_PATH}/{quote(link.key)}?{signed_query(link, secret)}"
 
 
-def files_route(storage: AbstractStorage, secret: bytes) -> Route:
-    """The route ``GET /files/{key}``: ranges, conditional requests, nothing without a valid signature."""
+async def _as_named(key: str) -> LinkTarget | None:
+    return LinkTarget(key)
+
+
+def files_route(storage: AbstractStorage, secret: bytes, find_target: FindTarget = _as_named) -> Route:
+    """The route ``GET /files/{key}``: ranges, conditional requests, nothing without a valid signature.
+
+    `find_target` gives the file that a link's key or name stands for; None if it is no longer there.
+    """
 
     async def serve_file(request: Request) -> Response:
         key = request.path_params["key"]
@@ -70,26 +96,34 @@ def files_route(storage: AbstractStorage, secret: bytes) -> Route:
         except LinkError as error:
             return _refusal(403, str(error))
         try:
-            return await _answer(request, storage, link)
+            target = await find_target(link.key)
+            if target is None:
+                raise FileMissingError(f"{link.key!r} stands for nothing any more.")
+            return await _answer(request, storage, link, target)
         except (FileMissingError, InvalidKeyError):
             return _refusal(404, "This file is no longer there. It may have been deleted.")
         except StorageError:
             return _refusal(503, "The file storage does not answer. Try again later.")
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            return _refusal(503, "The database does not answer. Try again later.")
 
     return Route(f"{FILES_PATH}/{{key:path}}", serve_file, methods=["GET"], name="files")
 
 
-async def _answer(request: Request, storage: AbstractStorage, link: FileLink) -> Response:
+async def _answer(request: Request, storage: AbstractStorage, link: FileLink, target: LinkTarget) -> Response:
     elsewhere = await storage.public_url(
-        link.key, 60, link.content_type, link.filename, attachment=link.attachment
+        target.key, 60, link.content_type, link.filename, attachment=link.attachment
     )
     if elsewhere is not None:  # the link is older than the move of the files to S3
         return RedirectResponse(elsewhere, headers=_SAFETY_HEADERS)
-    path = Path(await storage.source(link.key))
+    path = Path(await storage.source(target.key))
+    status = await anyio.to_thread.run_sync(path.stat)
     response = _StoredFileResponse(
         path,
         media_type=link.content_type or _guess_type(link.filename, link.key),
-        stat_result=await anyio.to_thread.run_sync(path.stat),
+        stat_result=status if target.modified_at is None else _with_time(status, target.modified_at),
         headers={
             **_SAFETY_HEADERS,
             "content-disposition": content_disposition(link.filename, attachment=link.attachment),
@@ -100,6 +134,13 @@ async def _answer(request: Request, storage: AbstractStorage, link: FileLink) ->
         return Response(status_code=304, headers=kept)
     _drop_ignorable_range(request)
     return response
+
+
+def _with_time(status: os.stat_result, modified_at: datetime) -> os.stat_result:
+    mtime_index = 8
+    values = list(status[:10])
+    values[mtime_index] = int(modified_at.timestamp())
+    return os.stat_result(values)
 
 
 class _StoredFileResponse(FileResponse):

@@ -1,12 +1,26 @@
 """Uploading videos by the GraphQL multipart request specification."""
 
+import hashlib
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+
+import orjson
 import strawberry
 from strawberry.file_uploads import Upload
 
-from domain.analyses.service import create_analysis
-from domain.errors import InvalidError, LimitExceededError, UserFacingError
+from domain.analyses.models import Analysis as AnalysisRow
+from domain.analyses.service import AnalysisSettings, check_idempotency_key, create_analysis
+from domain.errors import (
+    IdempotencyMismatchError,
+    InvalidError,
+    LimitExceededError,
+    NotSignedInError,
+    UserFacingError,
+)
 from domain.videos import models, service
-from domain.videos.models import VideoStatus
+from domain.videos.content import replace_lost_file
+from domain.videos.idempotency import UploadKey, find_upload
 from graphql_api.analyses.settings import AnalysisSettingsInput
 from graphql_api.analyses.types import Analysis
 from graphql_api.context import Context, Info
@@ -14,7 +28,9 @@ from graphql_api.errors import Payload, UserError, user_error
 from graphql_api.fields import mutation
 from graphql_api.uploads import StreamedFile
 from graphql_api.videos import Video
-from tasks.analyses import complete_settings
+from storage.base import AbstractStorage
+from storage.errors import StorageError
+from tasks.analyses import analysis_limits, complete_settings
 from tasks.doorbell import ring
 
 
@@ -32,51 +48,142 @@ class UploadVideosPayload(Payload):
 class UploadMutations:
     @mutation(
         "Upload videos, by the GraphQL multipart request specification. Each is looked at after the answer; "
-        "`analyze` also starts an analysis of each."
+        "`analyze` also starts an analysis of each. `idempotencyKey` is any text of yours, up to 255 "
+        "characters: the same key with the same files and settings makes nothing new but gives the first "
+        "answer again, and completes an upload that broke off."
     )
     async def upload_videos(
-        self, info: Info, files: list[Upload], analyze: AnalysisSettingsInput | None = None
+        self,
+        info: Info,
+        files: list[Upload],
+        analyze: AnalysisSettingsInput | None = None,
+        idempotency_key: str | None = None,
     ) -> UploadVideosPayload:
         context, payload = info.context, UploadVideosPayload()
         if not files:
             raise InvalidError("There is no file to upload.", ("files",))
-        settings = None
-        if analyze is not None:
-            app = context.state.settings
-            settings = complete_settings(
-                analyze.requested(), app.resolved_weights_dir(), app.resolved_weights_mirror(), ("analyze",)
-            )
+        request = _Request(context, files, _settings(context, analyze), idempotency_key)
+        await request.check()
         for number, upload in enumerate(files):
             try:
-                row = await _take(context, upload)
+                await request.take(number, upload, payload)
+            except IdempotencyMismatchError:
+                raise
             except UserFacingError as error:
                 payload.user_errors.append(_file_error(error, number))
-                continue
-            payload.videos.append(Video.from_row(row))
-            if row.status == VideoStatus.REJECTED:
-                payload.user_errors.append(_file_error(_too_large(context, row.filename), number))
-            elif settings is not None:
-                analysis = await create_analysis(context.user_id, row, settings)
-                payload.analyses.append(Analysis.from_row(analysis))
         await ring()
         return payload
 
 
-async def _take(context: Context, upload: object) -> models.Video:
-    """Make a video of a streamed file; one that is too large becomes a rejected video."""
-    streamed = context.upload
-    if streamed is None or not isinstance(upload, StreamedFile):
-        raise UserFacingError("This is no file: upload it by the GraphQL multipart request specification.")
-    settings = context.state.settings
-    if upload.too_large:
-        reason = _too_large(context, upload.filename).message
-        return await service.create_rejected_video(
-            context.user_id, upload.filename, upload.size_bytes, reason
-        )
-    new = service.NewVideo(upload.filename, upload.storage_key, upload.size_bytes, upload.sha256)
-    row = await service.create_video(context.user_id, new, max_videos_per_user=settings.max_videos_per_user)
-    streamed.release(upload)
-    return row
+@dataclass(frozen=True)
+class _Request:
+    """One call of `uploadVideos`."""
+
+    context: Context
+    files: Sequence[object]
+    settings: AnalysisSettings | None
+    idempotency_key: str | None
+
+    async def check(self) -> None:
+        """Raise IdempotencyMismatchError if the key was used with another input."""
+        if self.idempotency_key is not None:
+            check_idempotency_key(self.idempotency_key)
+            await find_upload(self.context.user_id, self._key_of(0))
+
+    async def take(self, number: int, upload: object, payload: UploadVideosPayload) -> None:
+        """Make a video of a file and start its analysis; put both into the payload."""
+        if self.context.upload is None or not isinstance(upload, StreamedFile):
+            raise UserFacingError(
+                "This is no file: upload it by the GraphQL multipart request specification."
+            )
+        if upload.too_large:
+            error = _too_large(self.context, upload.filename)
+            row = await service.create_rejected_video(
+                self.context.user_id,
+                upload.filename,
+                upload.size_bytes,
+                error.message,
+                upload_key=self._key_of(number),
+            )
+            payload.videos.append(Video.from_row(row))
+            raise error
+        row = await self._create_video(number, upload)
+        payload.videos.append(Video.from_row(row))
+        if self.settings is not None:
+            analysis = await self._create_analysis(row, self.settings)
+            payload.analyses.append(Analysis.from_row(analysis))
+
+    async def _create_video(self, number: int, upload: StreamedFile) -> models.Video:
+        state, streamed = self.context.state, self.context.upload
+        new = service.NewVideo(upload.filename, upload.storage_key, upload.size_bytes, upload.sha256)
+        if streamed is not None:
+            # From here on the file may have a row, even if its commit is not answered: what has none in the
+            # end is removed by housekeeping.
+            streamed.release(upload)
+        try:
+            row = await service.create_video(
+                self.context.user_id,
+                new,
+                max_videos_per_user=state.settings.max_videos_per_user,
+                upload_key=self._key_of(number),
+            )
+        except (UserFacingError, NotSignedInError):
+            await _discard(state.storage, upload)
+            raise
+        if row.storage_key != upload.storage_key and not await _mend(state.storage, row, upload):
+            await _discard(state.storage, upload)
+        return row
+
+    async def _create_analysis(self, row: models.Video, settings: AnalysisSettings) -> AnalysisRow:
+        # The video's id is random and was not known before: no key of a person's own is the same by chance.
+        key = None if self.idempotency_key is None else f"upload of video {row.id}"
+        limits = analysis_limits(self.context.state.settings)
+        return await create_analysis(self.context.user_id, row, settings, key, limits=limits)
+
+    def _key_of(self, number: int) -> UploadKey | None:
+        if self.idempotency_key is None:
+            return None
+        return UploadKey(self.idempotency_key, number, self._fingerprint())
+
+    def _fingerprint(self) -> str:
+        files = [
+            [upload.filename, upload.size_bytes, upload.sha256]
+            for upload in self.files
+            if isinstance(upload, StreamedFile)
+        ]
+        settings = None if self.settings is None else asdict(self.settings)
+        return hashlib.sha256(orjson.dumps([files, settings])).hexdigest()
+
+
+def _settings(context: Context, analyze: AnalysisSettingsInput | None) -> AnalysisSettings | None:
+    if analyze is None:
+        return None
+    app = context.state.settings
+    return complete_settings(
+        analyze.requested(), app.resolved_weights_dir(), app.resolved_weights_mirror(), ("analyze",)
+    )
+
+
+async def _mend(storage: AbstractStorage, row: models.Video, upload: StreamedFile) -> bool:
+    """Use the uploaded file where the stored one with the same content was lost; whether it was."""
+    if row.storage_key is None:
+        return False
+    try:
+        stored = await storage.stat(row.storage_key)
+    except StorageError:
+        return False
+    if stored is not None and stored.size_bytes == upload.size_bytes:
+        return False
+    if not await replace_lost_file(row.storage_key, upload.storage_key):
+        return False
+    row.storage_key = upload.storage_key
+    return True
+
+
+async def _discard(storage: AbstractStorage, upload: StreamedFile) -> None:
+    """Remove a file that no video needs; what cannot be removed now, housekeeping finds."""
+    with suppress(StorageError):
+        await storage.delete(upload.storage_key)
 
 
 def _file_error(error: UserFacingError, number: int) -> UserError:

@@ -8,15 +8,13 @@ from uuid import UUID
 import strawberry
 from tortoise.queryset import QuerySet
 
-from domain.analyses.deletion import delete_video as delete_video_with_files
 from domain.videos import models, service
-from domain.videos.files import thumbnail_key
+from domain.videos.files import content_type, thumbnail_key
 from domain.videos.models import VideoStatus
 from graphql_api.context import Context, Info
-from graphql_api.errors import Payload
-from graphql_api.fields import field, mutation
-from graphql_api.links import link
-from graphql_api.relay import Connection, Node, find_uuid, global_id, paginate, require_uuid
+from graphql_api.fields import field
+from graphql_api.links import link, source_link
+from graphql_api.relay import Connection, Node, find_uuid, global_id, paginate
 from graphql_api.scalars import BigInt
 
 if TYPE_CHECKING:
@@ -75,12 +73,7 @@ class Video(Node):
 
     @field("A link to the file, signed and expiring, that answers Range requests; null once it was rejected.")
     async def url(self, info: Info) -> str | None:
-        if self.row.storage_key is None:
-            return None
-        content_type = service.content_type(self.row)
-        return await link(
-            info.context, self.row.storage_key, content_type=content_type, filename=self.filename
-        )
+        return await source_link(info.context, self.row, content_type(self.row))
 
     @field("A link to a small picture of it, a JPEG, signed and expiring.")
     async def thumbnail_url(self, info: Info) -> str | None:
@@ -125,13 +118,6 @@ class VideoFilter:
     )
 
 
-@strawberry.type(description="The result of a deletion.")
-class DeletePayload(Payload):
-    deleted_id: strawberry.ID | None = strawberry.field(
-        default=None, description="The id of what is gone; null if it did not work."
-    )
-
-
 @strawberry.type
 class VideoQueries:
     @field("One of your videos; null if you have none with this id.", signed_in=True)
@@ -162,15 +148,6 @@ def _filtered(rows: QuerySet[models.Video], wanted: VideoFilter) -> QuerySet[mod
         created_after=wanted.created_after,
         created_before=wanted.created_before,
     )
-
-
-@strawberry.type
-class VideoMutations:
-    @mutation("Delete a video with all analyses of it. Running ones stop.")
-    async def delete_video(self, info: Info, id: strawberry.ID) -> DeletePayload:
-        key = require_uuid(id, "Video", "id")
-        await delete_video_with_files(info.context.state.storage, info.context.user_id, key)
-        return DeletePayload(deleted_id=id)
 
 
 async def load_video(context: Context, key: UUID) -> Video | None:

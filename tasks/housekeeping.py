@@ -1,51 +1,75 @@
-"""Clearing away what ended processes left behind."""
+"""Clearing away what ended processes left behind, what was deleted, and what is too old."""
 
 import asyncio
 import logging
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable
 
+from domain.account_deletion import finish_account_deletions
 from domain.accounts.service import delete_expired_sessions
-from domain.videos.models import Video
+from domain.duties import take_duty
+from domain.events import prune_events
+from domain.holders import this_process
+from domain.outages import is_outage
+from domain.removals import process_removals
+from tasks.garbage import remove_unowned, remove_unused_detections
 from tasks.runtime import Runtime
 from tasks.scratch import remove_dead_scratch
 
 log = logging.getLogger(__name__)
 
-INTERVAL_SECONDS = 3600.0
-ABANDONED_SECONDS = 86400.0
-"""What is older and belongs to nobody is not part of work that still goes on."""
+REMOVAL_SECONDS = 2.0
+"""How often a worker looks for deletions that are not done."""
 
-UPLOADS_PREFIX = "uploads"
+_DAY_SECONDS = 86400.0
+_LEASES_UNTIL_NOTICED = 3
 
 
 async def keep_house(runtime: Runtime) -> None:
-    """Remove unfinished writes, uploads that became no video, scratch of dead workers, expired sessions."""
-    unfinished = await runtime.storage.remove_abandoned(ABANDONED_SECONDS)
-    uploads = await remove_unowned_uploads(runtime)
-    await asyncio.to_thread(remove_dead_scratch, runtime.settings.data_dir)
+    """One round: unfinished and unowned files, unused detections, old events, ended sessions."""
+    settings, storage = runtime.settings, runtime.storage
+    removed = {
+        "unfinished files": await storage.remove_abandoned(settings.abandoned_seconds),
+        "unowned files": await remove_unowned(storage, settings.abandoned_seconds),
+        "unused detections": await remove_unused_detections(
+            storage, settings.detections_retention_days * _DAY_SECONDS
+        ),
+        "old events": await prune_events(settings.event_retention_days),
+    }
     await delete_expired_sessions()
-    if unfinished or uploads:
-        log.info("removed %d unfinished files and %d unowned uploads", unfinished, uploads)
+    told = ", ".join(f"{count} {name}" for name, count in removed.items() if count)
+    if told:
+        log.info("removed %s", told)
 
 
-async def remove_unowned_uploads(runtime: Runtime, older_than_seconds: float = ABANDONED_SECONDS) -> int:
-    """Remove stored uploads that no video refers to: their request died between storing and registering."""
-    limit = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
-    removed = 0
-    async for key in runtime.storage.list(UPLOADS_PREFIX):
-        stored = await runtime.storage.stat(key)
-        if stored is None or stored.modified_at > limit or await Video.filter(storage_key=key).exists():
-            continue
-        await runtime.storage.delete(key)
-        removed += 1
-    return removed
+async def remove_deleted(runtime: Runtime) -> None:
+    """Do what is left of deletions: files that are due, accounts whose deletion broke off."""
+    late_write_seconds = _LEASES_UNTIL_NOTICED * runtime.settings.lease_seconds
+    await finish_account_deletions(late_write_seconds=late_write_seconds)
+    await process_removals(runtime.storage)
 
 
 async def keep_house_for_ever(runtime: Runtime) -> None:
-    """Keep house now and every `INTERVAL_SECONDS`."""
+    """Keep house now and after each interval, one worker at a time; finish deletions every few seconds."""
+    interval_seconds = runtime.settings.housekeeping_interval_seconds
+
+    async def keep() -> None:
+        await asyncio.to_thread(remove_dead_scratch, runtime.settings.data_dir)
+        if await take_duty("housekeeping", this_process(), interval_seconds):
+            await keep_house(runtime)
+
+    await asyncio.gather(
+        _repeat("housekeeping", keep, interval_seconds),
+        _repeat("removing deleted files", lambda: remove_deleted(runtime), REMOVAL_SECONDS),
+    )
+
+
+async def _repeat(what: str, action: Callable[[], Awaitable[None]], pause_seconds: float) -> None:
     while True:
         try:
-            await keep_house(runtime)
-        except Exception:
-            log.exception("housekeeping failed; it is tried again in an hour")
-        await asyncio.sleep(INTERVAL_SECONDS)
+            await action()
+        except Exception as error:
+            if is_outage(error):
+                log.debug("%s waits for the database: %s", what, error)
+            else:
+                log.exception("%s failed; it is tried again in %g s", what, pause_seconds)
+        await asyncio.sleep(pause_seconds)

@@ -109,7 +109,7 @@ async def sign_in(settings: AccountSettings, username: str, password: str) -> Si
         WrongCredentialsError: No such user, or not their password; it takes as long either way.
     """
     user = await User.get_or_none(username_key=username_key(username)) if is_storable(username) else None
-    if not await _is_password_of(user, password) or user is None:
+    if not await is_password_of(user, password) or user is None:
         raise WrongCredentialsError("The username or the password is not right.")
     await _rehash_if_outdated(user, password)
     session = await _start_session(settings, user)
@@ -195,7 +195,7 @@ async def change_password(viewer: Viewer, current_password: str, new_password: s
     """
     check_password(new_password, "new_password")
     user = viewer.user
-    if not await _is_password_of(user, current_password):
+    if not await is_password_of(user, current_password):
         raise WrongCredentialsError("This is not your current password.", ("current_password",))
     if await verify_password(new_password, user.password_hash):
         raise InvalidError("The new password is the current one.", ("new_password",))
@@ -232,7 +232,7 @@ async def delete_expired_sessions() -> None:
     await Session.filter(expires_at__lt=_now()).delete()
 
 
-async def _is_password_of(user: User | None, password: str) -> bool:
+async def is_password_of(user: User | None, password: str) -> bool:
     """Whether the password is the user's; without a user it takes as long and is False."""
     if len(password) > MAX_PASSWORD_LENGTH or not is_storable(password):
         return False

@@ -1,11 +1,13 @@
 """Claims on analyses as a whole: planning, tracking and summing up, one step after the other."""
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
 from tortoise.transactions import in_transaction
 
-from domain.analyses.models import Analysis, Segment
+from domain.analyses.models import Analysis, LabelTotal, Segment, SegmentStatus
 from domain.holders import this_process
 from domain.leases import Ending, Lease, expiry, lease_of
 from domain.sql import fetch_rows, skip_locked
@@ -57,14 +59,29 @@ async def release_advance(
     return bool(rows)
 
 
-async def plan_segments(lease: Lease, plans: list[tuple[dict[str, Any], int]], frames_total: int) -> bool:
-    """Store the segments of an analysis, each a plan and its number of frames to analyse."""
+async def plan_segments(
+    lease: Lease,
+    plans: list[tuple[dict[str, Any], int]],
+    frames_total: int,
+    stored: Sequence[Mapping[str, int] | None] = (),
+) -> bool:
+    """Store the segments of an analysis, each a plan and its number of frames to analyse.
+
+    `stored` tells for each the detections by label that an earlier analysis has left, and None for those
+    that must be detected: the others are done.
+    """
+    known = [*stored, *[None] * (len(plans) - len(stored))]
+    reused_frames = sum(
+        frames for (_, frames), counts in zip(plans, known, strict=True) if counts is not None
+    )
     async with in_transaction() as connection:
         rows = await fetch_rows(
-            "UPDATE analyses SET segment_count = $1, frames_total = $2, advance_due = $3 "
-            "WHERE id = $4 AND fence = $5 AND segment_count IS NULL RETURNING id",
+            "UPDATE analyses SET segment_count = $1, frames_total = $2, frames_finished = $3, "
+            "frames_reused = $3, advance_due = $4 "
+            "WHERE id = $5 AND fence = $6 AND segment_count IS NULL RETURNING id",
             len(plans),
             frames_total,
+            reused_frames,
             False,
             lease.id,
             lease.fence,
@@ -74,12 +91,31 @@ async def plan_segments(lease: Lease, plans: list[tuple[dict[str, Any], int]], f
             return False
         await Segment.bulk_create(
             [
-                Segment(id=uuid4(), analysis_id=lease.id, number=number, plan=plan, frames_total=frames)
-                for number, (plan, frames) in enumerate(plans)
+                _segment(lease.id, number, plan, frames, counts)
+                for number, ((plan, frames), counts) in enumerate(zip(plans, known, strict=True))
+            ],
+            using_db=connection,
+        )
+        totals: Counter[str] = Counter()
+        for counts in known:
+            totals.update(counts or {})
+        await LabelTotal.bulk_create(
+            [
+                LabelTotal(analysis_id=lease.id, label=label, detections=detections, tracks=0)
+                for label, detections in sorted(totals.items())
             ],
             using_db=connection,
         )
     return True
+
+
+def _segment(
+    analysis_id: UUID, number: int, plan: dict[str, Any], frames: int, counts: Mapping[str, int] | None
+) -> Segment:
+    segment = Segment(id=uuid4(), analysis_id=analysis_id, number=number, plan=plan, frames_total=frames)
+    if counts is not None:
+        segment.status, segment.frames_done, segment.counts = SegmentStatus.DONE, frames, dict(counts)
+    return segment
 
 
 async def forget_plan(video_id: UUID) -> None:

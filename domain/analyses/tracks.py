@@ -24,18 +24,23 @@ class TrackSummary:
 
 
 async def record_tracked_segment(
-    lease: Lease, number: int, tracks: Sequence[TrackSummary], tracks_by_label: dict[str, int]
+    lease: Lease,
+    number: int,
+    tracks: Sequence[TrackSummary],
+    tracks_by_label: dict[str, int],
+    *,
+    count: int = 1,
 ) -> bool:
     """Store the tracks that segment `number` began or went on; False when the claim was lost.
 
     `tracks` hold whole tracks up to this segment, not differences: writing them twice changes nothing.
-    `tracks_by_label` are distinct tracks so far.
+    `tracks_by_label` are distinct tracks so far. `count` segments from `number` on are recorded at once.
     """
     async with in_transaction() as connection:
         rows = await fetch_rows(
             "UPDATE analyses SET tracked_segments = $1, attempts = 1 "
             "WHERE id = $2 AND fence = $3 AND tracked_segments = $4 RETURNING id",
-            number + 1,
+            number + count,
             lease.id,
             lease.fence,
             number,

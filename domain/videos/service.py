@@ -1,17 +1,27 @@
 """What may be done with videos."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
 from uuid import UUID, uuid4
 
+from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
+from tortoise.transactions import in_transaction
 
-from domain.errors import LimitExceededError, NotFoundError
-from domain.leases import Lease, expiry, lease_of
+from domain.accounts.models import User
+from domain.errors import LimitExceededError, NotFoundError, NotSignedInError
+from domain.events import EventKind, record_event
+from domain.holders import this_process
+from domain.leases import VANISHED, Ending, Lease, expiry, lease_of
+from domain.removals import note_removals
 from domain.sql import fetch_rows, skip_locked
+from domain.videos.content import stored_key
+from domain.videos.idempotency import UploadKey, columns_of, find_upload
 from domain.videos.models import Video, VideoStatus
 
 
@@ -67,18 +77,27 @@ async def room_for_videos(owner_id: UUID, max_videos_per_user: int) -> int:
     return max(0, max_videos_per_user - kept)
 
 
-async def create_video(owner_id: UUID, new: NewVideo, *, max_videos_per_user: int) -> Video:
+async def create_video(
+    owner_id: UUID, new: NewVideo, *, max_videos_per_user: int, upload_key: UploadKey | None = None
+) -> Video:
     """Register an uploaded file; its probe is due.
+
+    The video's `storage_key` is another one than that of `new` if a file with these bytes was stored before,
+    or if `upload_key` was used before and the video is that of the first time: the new file is not needed.
 
     Raises:
         LimitExceededError: the account keeps as many videos as it may.
+        IdempotencyMismatchError: the upload key was used with another input.
     """
+    earlier = await find_upload(owner_id, upload_key)
+    if earlier is not None:
+        return earlier
     if not await room_for_videos(owner_id, max_videos_per_user):
         raise LimitExceededError(
             f"You keep {max_videos_per_user} videos, the most this server allows: delete some first.",
             limit="max_videos_per_user",
         )
-    return await Video.create(
+    video = Video(
         id=uuid4(),
         owner_id=owner_id,
         title=PurePosixPath(new.filename).stem or new.filename,
@@ -86,12 +105,23 @@ async def create_video(owner_id: UUID, new: NewVideo, *, max_videos_per_user: in
         storage_key=new.storage_key,
         size_bytes=new.size_bytes,
         sha256=new.sha256,
+        **columns_of(upload_key),
     )
+    return await _insert(video, upload_key)
 
 
-async def create_rejected_video(owner_id: UUID, filename: str, size_bytes: int, reason: str) -> Video:
-    """Register a file that was turned away before it was stored, so that its owner finds out why."""
-    return await Video.create(
+async def create_rejected_video(
+    owner_id: UUID, filename: str, size_bytes: int, reason: str, *, upload_key: UploadKey | None = None
+) -> Video:
+    """Register a file that was turned away before it was stored, so that its owner finds out why.
+
+    Raises:
+        IdempotencyMismatchError: the upload key was used with another input.
+    """
+    earlier = await find_upload(owner_id, upload_key)
+    if earlier is not None:
+        return earlier
+    video = Video(
         id=uuid4(),
         owner_id=owner_id,
         title=PurePosixPath(filename).stem or filename,
@@ -100,17 +130,43 @@ async def create_rejected_video(owner_id: UUID, filename: str, size_bytes: int, 
         sha256="",
         status=VideoStatus.REJECTED,
         rejection_reason=reason,
+        **columns_of(upload_key),
     )
+    return await _insert(video, upload_key)
 
 
-async def claim_probe(lease_seconds: float) -> tuple[Lease, Video] | None:
-    """Claim the oldest video that nobody probes yet."""
+async def _insert(video: Video, upload_key: UploadKey | None) -> Video:
+    """Write a new video and its event; or the video that a request with the same key wrote just now."""
+    kind = EventKind.VIDEO_UPLOADED if video.storage_key is not None else EventKind.VIDEO_REJECTED
+    try:
+        async with in_transaction() as connection:
+            if video.storage_key is not None:
+                shared = await stored_key(connection, video.sha256, video.size_bytes)
+                video.storage_key = shared or video.storage_key
+            await video.save(using_db=connection, force_create=True)
+            await record_event(
+                connection, video.owner_id, kind, video_id=video.id, message=video.rejection_reason
+            )
+    except IntegrityError:
+        earlier = await find_upload(video.owner_id, upload_key)
+        if earlier is not None:
+            return earlier
+        if not await User.exists(id=video.owner_id):
+            raise NotSignedInError("The account has been deleted.") from None
+        raise
+    return video
+
+
+async def claim_probe(owner_id: UUID, lease_seconds: float) -> tuple[Lease, Video] | None:
+    """Claim the oldest video of an account that nobody probes yet."""
     rows = await fetch_rows(
-        "UPDATE videos SET fence = fence + 1, attempts = attempts + 1, lease_expires_at = $1 "  # noqa: S608
-        "WHERE status = 'PROBING' AND lease_expires_at IS NULL AND id = ("
-        "SELECT id FROM videos WHERE status = 'PROBING' AND lease_expires_at IS NULL "
-        f"ORDER BY created_at LIMIT 1 {skip_locked()}) RETURNING id, fence, attempts",
+        "UPDATE videos SET fence = fence + 1, attempts = attempts + 1, lease_expires_at = $1, "  # noqa: S608
+        "holder = $2 WHERE status = 'PROBING' AND lease_expires_at IS NULL AND id = ("
+        "SELECT id FROM videos WHERE owner_id = $3 AND status = 'PROBING' AND lease_expires_at IS NULL "
+        f"ORDER BY created_at LIMIT 1 {skip_locked()}) RETURNING id, fence, attempts, interruptions",
         expiry(lease_seconds),
+        this_process(),
+        owner_id,
     )
     if not rows:
         return None
@@ -119,29 +175,54 @@ async def claim_probe(lease_seconds: float) -> tuple[Lease, Video] | None:
     return None if video is None else (lease, video)
 
 
-async def release_probe(lease: Lease, *, orderly: bool) -> None:
-    """Let another worker probe the video; an orderly release does not count as an attempt."""
-    await Video.filter(id=lease.id, fence=lease.fence).update(
-        lease_expires_at=None, attempts=lease.attempts - 1 if orderly else lease.attempts
+async def release_probe(lease: Lease, ending: Ending = Ending.ORDERLY, reason: str | None = None) -> bool:
+    """Let another worker probe the video; False when the claim was lost."""
+    rows = await fetch_rows(
+        "UPDATE videos SET lease_expires_at = NULL, holder = NULL, attempts = attempts - $1, "
+        "interruptions = interruptions + $2, last_failure = COALESCE($3, last_failure) "
+        "WHERE id = $4 AND fence = $5 AND status = 'PROBING' RETURNING id",
+        0 if ending is Ending.FAILED else 1,
+        1 if ending is Ending.INTERRUPTED else 0,
+        reason,
+        lease.id,
+        lease.fence,
     )
+    return bool(rows)
 
 
 async def accept_video(lease: Lease, facts: VideoFacts) -> bool:
     """PROBING → READY; False when the claim was lost."""
-    return bool(
-        await Video.filter(id=lease.id, fence=lease.fence, status=VideoStatus.PROBING).update(
-            status=VideoStatus.READY, lease_expires_at=None, **vars(facts)
-        )
-    )
+    async with in_transaction() as connection:
+        owner_id = await _end_probe(connection, lease, status=VideoStatus.READY, **vars(facts))
+        if owner_id is None:
+            return False
+        await record_event(connection, owner_id, EventKind.VIDEO_READY, video_id=lease.id)
+    return True
 
 
 async def reject_video(lease: Lease, reason: str) -> bool:
-    """PROBING → REJECTED with a reason a person understands; False when the claim was lost."""
-    return bool(
-        await Video.filter(id=lease.id, fence=lease.fence, status=VideoStatus.PROBING).update(
-            status=VideoStatus.REJECTED, rejection_reason=reason, storage_key=None, lease_expires_at=None
-        )
-    )
+    """PROBING → REJECTED with a reason a person understands; False when the claim was lost.
+
+    Its file is let go of: `domain.removals.process_removals` removes it unless another video has it too.
+    """
+    async with in_transaction() as connection:
+        owner_id = await _end_probe(connection, lease, status=VideoStatus.REJECTED, rejection_reason=reason)
+        if owner_id is None:
+            return False
+        video = await Video.get(id=lease.id, using_db=connection)
+        if video.storage_key is not None:
+            await note_removals(connection, [video.storage_key])
+            await Video.filter(id=lease.id).using_db(connection).update(storage_key=None)
+        await record_event(connection, owner_id, EventKind.VIDEO_REJECTED, video_id=lease.id, message=reason)
+    return True
+
+
+async def _end_probe(connection: BaseDBAsyncClient, lease: Lease, **values: object) -> UUID | None:
+    """Write what a probe found; whose video it is, or None when the claim was lost."""
+    probed = Video.filter(id=lease.id, fence=lease.fence, status=VideoStatus.PROBING).using_db(connection)
+    if not await probed.update(lease_expires_at=None, holder=None, **values):
+        return None
+    return UUID(str((await Video.get(id=lease.id, using_db=connection)).owner_id))
 
 
 async def replace_timeline(video_id: UUID, timeline_kind: str, frame_count: int) -> None:
@@ -149,11 +230,23 @@ async def replace_timeline(video_id: UUID, timeline_kind: str, frame_count: int)
     await Video.filter(id=video_id).update(timeline_kind=timeline_kind, frame_count=frame_count)
 
 
-async def sweep_expired_probes(now_seconds: float) -> int:
-    """Let videos be probed again whose worker went silent."""
-    return await Video.filter(status=VideoStatus.PROBING, lease_expires_at__lt=now_seconds).update(
-        lease_expires_at=None
+async def sweep_expired_probes(max_interruptions: int) -> list[Lease]:
+    """Let videos be probed again whose lease ran out; give those that were interrupted too often, claimed."""
+    now = time.time()
+    exhausted = await fetch_rows(
+        "UPDATE videos SET fence = fence + 1, lease_expires_at = $1 WHERE status = 'PROBING' "
+        "AND lease_expires_at < $1 AND interruptions + 1 >= $2 RETURNING id, fence, attempts, interruptions",
+        now,
+        max_interruptions,
     )
+    await fetch_rows(
+        "UPDATE videos SET lease_expires_at = NULL, holder = NULL, attempts = attempts - 1, "
+        "interruptions = interruptions + 1, last_failure = $2 "
+        "WHERE status = 'PROBING' AND lease_expires_at < $1 RETURNING id",
+        now,
+        VANISHED,
+    )
+    return [lease_of("videos", row) for row in exhausted]
 
 
 def filter_videos(
@@ -176,27 +269,3 @@ def filter_videos(
     if search:
         videos = videos.filter(Q(title__icontains=search) | Q(filename__icontains=search))
     return videos
-
-
-_CONTENT_TYPES = {
-    "mov": "video/mp4",
-    "mp4": "video/mp4",
-    "matroska": "video/x-matroska",
-    "webm": "video/webm",
-    "avi": "video/x-msvideo",
-    "mpegts": "video/mp2t",
-    "gif": "image/gif",
-    "flv": "video/x-flv",
-    "mpeg": "video/mpeg",
-    "ogg": "video/ogg",
-}
-
-
-def content_type(video: Video) -> str:
-    """The media type of the file, by its container."""
-    containers = (video.container or "").split(",")
-    if "webm" in containers and video.filename.lower().endswith(".webm"):
-        return "video/webm"
-    return next(
-        (_CONTENT_TYPES[name] for name in containers if name in _CONTENT_TYPES), "application/octet-stream"
-    )

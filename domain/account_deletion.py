@@ -1,0 +1,61 @@
+"""Deleting an account with everything it owns, also when whoever began it has died."""
+
+import logging
+from uuid import UUID
+
+from tortoise.transactions import in_transaction
+
+from domain.accounts.deletion import begin_deletion, going_accounts
+from domain.accounts.models import User
+from domain.analyses.deletion import delete_content_of
+from domain.analyses.models import Analysis
+from domain.removals import try_removals
+from domain.sql import lock_rows
+from domain.videos.models import Video
+from storage.base import AbstractStorage
+
+log = logging.getLogger(__name__)
+
+
+async def delete_account(
+    storage: AbstractStorage, user: User, password: str, *, late_write_seconds: float
+) -> None:
+    """Delete an account, its videos, analyses and files; its sessions end at once, running work stops.
+
+    Args:
+        storage: Where the files are.
+        user: The account.
+        password: Its password.
+        late_write_seconds: For so long a worker that has not noticed may still write files.
+
+    Raises:
+        WrongCredentialsError: The password is not the account's.
+    """
+    await begin_deletion(user, password)
+    await try_removals(storage, await _finish(user.id, late_write_seconds))
+
+
+async def finish_account_deletions(*, late_write_seconds: float) -> int:
+    """Go on with deletions that were begun; how many accounts there were."""
+    accounts = await going_accounts()
+    for owner_id in accounts:
+        await _finish(owner_id, late_write_seconds)
+        log.info("the deletion of account %s is done", owner_id)
+    return len(accounts)
+
+
+async def _finish(owner_id: UUID, late_write_seconds: float) -> list[UUID]:
+    removals: list[UUID] = []
+    is_gone = False
+    while not is_gone:
+        removals += await delete_content_of(owner_id, late_write_seconds=late_write_seconds)
+        async with in_transaction() as connection:
+            # A request that began before may be about to add a video.
+            await lock_rows(connection, "users", [owner_id])
+            is_gone = not (
+                await Analysis.filter(owner_id=owner_id).using_db(connection).exists()
+                or await Video.filter(owner_id=owner_id).using_db(connection).exists()
+            )
+            if is_gone:
+                await User.filter(id=owner_id).using_db(connection).delete()
+    return removals
