@@ -1,24 +1,24 @@
 """Starting and steering analyses: where what the models can do meets what the database keeps."""
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from domain.analyses.models import Analysis, Tracker
 from domain.analyses.progress import publish, take_snapshot
-from domain.analyses.service import AnalysisSettings, change_status, create_analysis
+from domain.analyses.service import AnalysisLimits, AnalysisSettings, change_status, create_analysis
 from domain.analyses.transitions import Action
 from domain.errors import InvalidError, ModelUnavailableError
 from domain.videos.models import Video
 from ml_models.catalog import MLModelSpec, find_spec
 from ml_models.errors import MLModelError
 from ml_models.factory import default_model
+from settings import Settings
 from tasks.doorbell import ring
+from tasks.redis_clients import try_redis
 
 
 @dataclass(frozen=True)
@@ -80,22 +80,35 @@ def _find_model(name: str | None, weights_dir: Path, mirror: str | None, path: S
         raise ModelUnavailableError(str(error), path=(*path, "ml_model")) from error
 
 
+def analysis_limits(settings: Settings) -> AnalysisLimits:
+    """How many unfinished analyses the settings allow."""
+    return AnalysisLimits(settings.max_unfinished_analyses_per_user, settings.max_unfinished_analyses)
+
+
 async def start_analysis(
-    owner_id: UUID, video: Video, settings: AnalysisSettings, idempotency_key: str | None = None
+    owner_id: UUID,
+    video: Video,
+    settings: AnalysisSettings,
+    idempotency_key: str | None = None,
+    *,
+    priority: int = 0,
+    limits: AnalysisLimits | None = None,
 ) -> Analysis:
     """Queue an analysis and wake a worker."""
-    analysis = await create_analysis(owner_id, video, settings, idempotency_key)
+    analysis = await create_analysis(
+        owner_id, video, settings, idempotency_key, priority=priority, limits=limits
+    )
     await ring()
     return analysis
 
 
 async def steer_analysis(redis: Redis, owner_id: UUID, analysis_id: UUID, action: Action) -> Analysis:
-    """Pause, resume or cancel; watchers hear of it at once, running work stops by itself."""
+    """Pause, resume, cancel or restart; watchers hear of it at once, running work stops by itself."""
     analysis = await change_status(owner_id, analysis_id, action)
     snapshot = await take_snapshot(analysis_id)
     if snapshot is not None:
-        with contextlib.suppress(RedisError, OSError):  # watchers look at the database now and then
-            await publish(redis, snapshot)
-    if action == Action.RESUME:
+        # Watchers look at the database now and then, too.
+        await try_redis("progress is not pushed", lambda: publish(redis, snapshot))
+    if action in (Action.RESUME, Action.RESTART):
         await ring()
     return analysis

@@ -3,62 +3,83 @@
 import asyncio
 import logging
 import math
+from collections.abc import Callable, Coroutine
 from typing import Any
 
-from domain.analyses.claims import mark_running, plan_segments, release_advance
+from domain.analyses.advances import plan_segments, release_advance
+from domain.analyses.claims import mark_running
 from domain.analyses.files import analysis_prefix
 from domain.analyses.models import Analysis, Segment, SegmentStatus
-from domain.analyses.service import fail_analysis
+from domain.analyses.status import fail_analysis
 from domain.leases import Lease
 from domain.videos.files import timeline_key
 from domain.videos.models import Video, VideoStatus
-from tasks.process.pool import AnalysisProcess, JobError, ProcessDiedError
+from tasks.process.errors import ProcessDiedError
+from tasks.process.pool import AnalysisProcess
 from tasks.progress import push_progress
 from tasks.runtime import Runtime
-from tasks.steps.guarded import LostClaimError
+from tasks.steps.guarded import LostClaimError, guarded
+from tasks.steps.outcome import Outcome, outcome_of
+from tasks.steps.reuse import stored_counts
 from tasks.steps.summarise import summarise_analysis
-from tasks.steps.track import track_segment
+from tasks.steps.track import Tracked, track_segments
 
 log = logging.getLogger(__name__)
+
+TRACKED_AT_ONCE = 32
+"""Most finished segments that are joined to the tracks in one go."""
 
 
 async def advance_step(runtime: Runtime, process: AnalysisProcess, lease: Lease, analysis: Analysis) -> None:
     """Do what can be done now for a claimed analysis."""
     try:
-        await _advance(runtime, process, lease, analysis)
+        due = await _advance(runtime, process, lease, analysis)
+        await runtime.surely("an analysis", lambda: release_advance(lease, due=due))
     except LostClaimError:
-        if not await release_advance(lease, due=True) and not await Analysis.filter(id=analysis.id).exists():
+        released = await runtime.surely("an analysis", lambda: release_advance(lease, due=True))
+        if not released and not await Analysis.filter(id=analysis.id).exists():
             await runtime.storage.delete_prefix(analysis_prefix(analysis.id))
         raise
-    except JobError as error:
-        log.error("advancing analysis %s failed: %s: %s", analysis.id, error.kind, error)
-        await _after_failure(runtime, lease, analysis, str(error))
-    except ProcessDiedError as error:
-        await _after_failure(runtime, lease, analysis, str(error))
-        raise
+    except Exception as error:
+        await _after_failure(runtime, lease, analysis, outcome_of(error))
+        if isinstance(error, ProcessDiedError):
+            raise
 
 
-async def _after_failure(runtime: Runtime, lease: Lease, analysis: Analysis, failure: str) -> None:
-    if lease.attempts >= runtime.settings.max_attempts:
-        await fail_analysis(analysis.id, f"The results could not be put together: {failure}.")
+async def _after_failure(runtime: Runtime, lease: Lease, analysis: Analysis, outcome: Outcome) -> None:
+    log.warning("advancing analysis %s: %s", analysis.id, outcome.reason)
+    if outcome.holds_worker:
+        runtime.hold(outcome.reason)
+    released = await runtime.surely(
+        "an analysis",
+        lambda: release_advance(lease, due=True, ending=outcome.ending, reason=outcome.reason),
+    )
+    if released and outcome.ends_work(lease, runtime.patience):
+        reason = outcome.told("Putting the results together", lease)
+        await runtime.surely("an analysis", lambda: fail_analysis(analysis.id, reason))
         await push_progress(runtime, analysis.id, now=True)
-    await release_advance(lease, due=True, orderly=False)
 
 
-async def _advance(runtime: Runtime, process: AnalysisProcess, lease: Lease, analysis: Analysis) -> None:
+async def _advance(runtime: Runtime, process: AnalysisProcess, lease: Lease, analysis: Analysis) -> bool:
+    """Do it; whether another turn is due."""
     if analysis.segment_count is None:
         await _plan(runtime, lease, analysis)
-        return
+        await analysis.refresh_from_db(["segment_count", "frames_total", "frames_finished", "status"])
+        if not analysis.frames_finished:
+            return False
     await mark_running(analysis)
     video = await Video.get(id=analysis.video_id)
     finished = await _finished_prefix(analysis)
-    for number in range(analysis.tracked_segments, finished):
-        await track_segment(runtime, process, lease, analysis, video, number)
+    for start in range(analysis.tracked_segments, finished, TRACKED_AT_ONCE):
+        numbers = range(start, min(start + TRACKED_AT_ONCE, finished))
+        tracked = await track_segments(runtime, process, lease, analysis, video, numbers)
         await push_progress(runtime, analysis.id)
+        if tracked is not Tracked.DONE:
+            return tracked is Tracked.FROM_THE_START
     if finished == analysis.segment_count:
         await summarise_analysis(runtime, process, lease, analysis, video)
         await push_progress(runtime, analysis.id, now=True)
-    await release_advance(lease, due=False)
+    return False
 
 
 async def _finished_prefix(analysis: Analysis) -> int:
@@ -77,18 +98,26 @@ async def _plan(runtime: Runtime, lease: Lease, analysis: Analysis) -> None:
     video = await Video.get(id=analysis.video_id)
     if video.status == VideoStatus.REJECTED:
         await fail_analysis(analysis.id, f"The video was rejected: {video.rejection_reason}")
-        await release_advance(lease, due=False)
-        await push_progress(runtime, analysis.id, now=True)
-        return
-    data = await runtime.storage.get(timeline_key(video.id))
-    plans = await asyncio.to_thread(_plans, data, analysis, runtime.settings.segment_seconds)
-    if not plans:
-        await fail_analysis(analysis.id, "The video has no frame between startSeconds and endSeconds.")
     else:
-        await plan_segments(lease, plans, sum(frames for _, frames in plans))
-    await release_advance(lease, due=False)
+        data = await runtime.storage.get(timeline_key(video.id))
+        plans = await asyncio.to_thread(_plans, data, analysis, runtime.settings.segment_seconds)
+        if plans:
+            reading = stored_counts(runtime, analysis, video, [plan for plan, _ in plans])
+            counts = await guarded(reading, _keep_planning(runtime, lease))
+            await plan_segments(lease, plans, sum(frames for _, frames in plans), counts)
+        else:
+            await fail_analysis(analysis.id, "The video has no frame between startSeconds and endSeconds.")
     await push_progress(runtime, analysis.id, now=True)
     await runtime.ring()
+
+
+def _keep_planning(runtime: Runtime, lease: Lease) -> Callable[[], Coroutine[Any, Any, bool]]:
+    """Planning goes on while its lease is ours; it is short enough to be done also for what is paused."""
+
+    async def keep() -> bool:
+        return not runtime.is_stopping and await lease.renew(runtime.settings.lease_seconds)
+
+    return keep
 
 
 def _plans(

@@ -4,29 +4,32 @@ import asyncio
 import logging
 from typing import Any
 
+from domain.analyses.advances import forget_plan
 from domain.analyses.claims import (
     ClaimedSegment,
     finish_segment,
-    forget_plan,
     record_segment_progress,
     release_segment,
 )
 from domain.analyses.models import Analysis
-from domain.analyses.service import fail_analysis
+from domain.analyses.status import fail_analysis
+from domain.leases import Ending
 from domain.videos.files import timeline_key
 from domain.videos.models import Video
 from domain.videos.service import replace_timeline
 from ml_models.catalog import find_spec
-from ml_models.errors import MLModelError
 from ml_models.weights import ensure_weights
 from storage.errors import FileMissingError
-from tasks.process.pool import AnalysisProcess, JobError, ProcessDiedError
+from tasks.process.errors import JobError, ProcessDiedError
+from tasks.process.limits import segment_time_limit, time_limit
+from tasks.process.pool import AnalysisProcess
 from tasks.process.protocol import Message
 from tasks.progress import push_progress
 from tasks.results.cache import detections_key
 from tasks.results.table import SegmentTable
 from tasks.runtime import Runtime
 from tasks.steps.guarded import LostClaimError, guarded
+from tasks.steps.outcome import Outcome, outcome_of
 
 log = logging.getLogger(__name__)
 
@@ -52,23 +55,19 @@ async def detect_step(runtime: Runtime, process: AnalysisProcess, claim: Claimed
         key = detections_key(video.sha256, segment.plan, analysis.frame_stride, spec.fingerprint())
         stored = await _stored_counts(runtime, analysis, key)
         if stored is not None:
-            await finish_segment(claim.lease, segment.frames_total, stored, reused=True)
+            await _finish(runtime, claim, segment.frames_total, stored, reused=True)
         else:
             await _detect_or_recount(runtime, process, claim, video, key)
     except LostClaimError:
-        await release_segment(claim.lease)
+        await runtime.surely("a segment", lambda: release_segment(claim.lease))
         if key is not None and not await Video.filter(sha256=video.sha256).exists():
             await runtime.storage.delete(key)
         raise
-    except MLModelError as error:
-        await _give_up(runtime, claim, str(error))
+    except Exception as error:
+        await _after_failure(runtime, claim, outcome_of(error, _PERMANENT))
+        if isinstance(error, ProcessDiedError):
+            raise
         return
-    except JobError as error:
-        await _after_error(runtime, claim, error)
-        return
-    except ProcessDiedError as error:
-        await _retry(runtime, claim, str(error))
-        raise
     await push_progress(runtime, analysis.id, now=True)
 
 
@@ -104,7 +103,8 @@ async def _detect(
         if spec.weights is not None:
             weights_dir, mirror = settings.resolved_weights_dir(), settings.resolved_weights_mirror()
             await asyncio.to_thread(ensure_weights, spec, weights_dir, mirror)
-        answer = await process.request(await _request(runtime, claim, video), progress.update)
+        limit = segment_time_limit(settings, claim.segment.plan, claim.segment.frames_total)
+        answer = await process.request(await _request(runtime, claim, video), progress.update, limit)
         await runtime.storage.put(key, answer.blobs[0])
         return answer.values
 
@@ -119,7 +119,17 @@ async def _detect(
         return kept
 
     found = await guarded(work(), keep, look_seconds=settings.progress_interval_seconds)
-    if not await finish_segment(claim.lease, found["frames_done"], found["counts"]):
+    await _finish(runtime, claim, found["frames_done"], found["counts"])
+
+
+async def _finish(
+    runtime: Runtime, claim: ClaimedSegment, frames: int, counts: dict[str, int], *, reused: bool = False
+) -> None:
+    """Record the end of the segment; LostClaimError if it was recorded already, or somebody else's turn."""
+    done = await runtime.surely(
+        "a segment", lambda: finish_segment(claim.lease, frames, counts, reused=reused)
+    )
+    if not done:
         raise LostClaimError
 
 
@@ -142,27 +152,14 @@ async def _request(runtime: Runtime, claim: ClaimedSegment, video: Video) -> Mes
     )
 
 
-async def _after_error(runtime: Runtime, claim: ClaimedSegment, error: JobError) -> None:
-    if _PERMANENT.intersection(error.kinds):
-        await _give_up(runtime, claim, str(error))
-    else:
-        log.warning(
-            "segment %d of analysis %s: %s: %s", claim.segment.number, claim.analysis.id, error.kind, error
-        )
-        await _retry(
-            runtime, claim, str(error) if "MLModelError" in error.kinds else f"{error.kind}: {error}"
-        )
-
-
 async def _rebuild_timeline(
     runtime: Runtime, process: AnalysisProcess, claim: ClaimedSegment, video: Video
 ) -> None:
     """Count the frames of the video by decoding it, and plan its analyses anew."""
     kind = _NEXT_TIMELINE_KIND.get(str(video.timeline_kind))
     if kind is None:
-        await _give_up(
-            runtime, claim, "The video decodes differently each time it is read: its file is damaged."
-        )
+        reason = "The video decodes differently each time it is read: its file is damaged."
+        await _after_failure(runtime, claim, Outcome(Ending.FAILED, reason, is_final=True))
         return
     log.info("the frames of video %s are not what its packets promise: decoding it to count them", video.id)
 
@@ -173,23 +170,24 @@ async def _rebuild_timeline(
         )
 
     source = await runtime.storage.source(str(video.storage_key))
-    answer = await guarded(process.request(Message("scan", {"source": source, "kind": kind})), keep)
+    limit = time_limit(runtime.settings, video.frame_count or 0)
+    request = Message("scan", {"source": source, "kind": kind})
+    answer = await guarded(process.request(request, limit=limit), keep)
     await runtime.storage.put(timeline_key(video.id), answer.blobs[0])
     await replace_timeline(video.id, answer.values["timeline_kind"], answer.values["frame_count"])
     await forget_plan(video.id)
     await runtime.ring()
 
 
-async def _retry(runtime: Runtime, claim: ClaimedSegment, failure: str) -> None:
-    if claim.lease.attempts >= runtime.settings.max_attempts:
-        await _give_up(
-            runtime, claim, f"Segment {claim.segment.number} failed {claim.lease.attempts} times: {failure}."
-        )
-    else:
-        await release_segment(claim.lease, failure)
-
-
-async def _give_up(runtime: Runtime, claim: ClaimedSegment, reason: str) -> None:
-    await release_segment(claim.lease, reason)
-    await fail_analysis(claim.analysis.id, reason)
-    await push_progress(runtime, claim.analysis.id, now=True)
+async def _after_failure(runtime: Runtime, claim: ClaimedSegment, outcome: Outcome) -> None:
+    lease, number = claim.lease, claim.segment.number
+    log.warning("segment %d of analysis %s: %s", number, claim.analysis.id, outcome.reason)
+    if outcome.holds_worker:
+        runtime.hold(outcome.reason)
+    released = await runtime.surely(
+        "a segment", lambda: release_segment(lease, outcome.ending, outcome.reason)
+    )
+    if released and outcome.ends_work(lease, runtime.patience):
+        reason = outcome.told(f"Segment {number}", lease)
+        await runtime.surely("an analysis", lambda: fail_analysis(claim.analysis.id, reason))
+        await push_progress(runtime, claim.analysis.id, now=True)

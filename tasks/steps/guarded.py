@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
+from domain.outages import is_outage
+
 T = TypeVar("T")
 
 LOOK_SECONDS = 0.25
@@ -19,9 +21,12 @@ async def guarded(
 ) -> T:
     """Do the work; every `look_seconds`, `keep` extends the claim and says whether to go on.
 
+    While the database is away the work goes on: nobody else can claim it meanwhile, and if somebody can, the
+    fencing token decides.
+
     Raises:
-        LostClaimError: `keep` said no, and the work was cancelled. Leaving the pool's block by it ends the
-            analysis process, and with it whatever ran there.
+        LostClaimError: `keep` said no, and the work was cancelled: the analysis process stopped it, or was
+            ended.
     """
     task = asyncio.ensure_future(work)
     try:
@@ -29,9 +34,18 @@ async def guarded(
             done, _ = await asyncio.wait({task}, timeout=look_seconds)
             if done:
                 return task.result()
-            if not await keep():
+            if not await _may_go_on(keep):
                 raise LostClaimError
     finally:
         if not task.done():
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+
+async def _may_go_on(keep: Callable[[], Awaitable[bool]]) -> bool:
+    try:
+        return await keep()
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        return True

@@ -3,14 +3,18 @@
 import logging
 
 from domain.leases import Lease
+from domain.removals import process_removals
 from domain.videos.files import thumbnail_key, timeline_key
-from domain.videos.models import Video
+from domain.videos.models import Video, VideoStatus
 from domain.videos.service import VideoFacts, accept_video, reject_video, release_probe
 from storage.errors import FileMissingError
-from tasks.process.pool import AnalysisProcess, JobError, ProcessDiedError
+from tasks.process.errors import ProcessDiedError
+from tasks.process.limits import probe_time_limit
+from tasks.process.pool import AnalysisProcess
 from tasks.process.protocol import Message
 from tasks.runtime import Runtime
 from tasks.steps.guarded import LostClaimError, guarded
+from tasks.steps.outcome import Outcome, outcome_of
 
 log = logging.getLogger(__name__)
 
@@ -30,43 +34,49 @@ async def probe_step(runtime: Runtime, process: AnalysisProcess, lease: Lease, v
     try:
         source = await runtime.storage.source(str(video.storage_key))
         request = Message("probe", {"source": source, "limits": limits})
-        answer = await guarded(process.request(request), keep)
+        limit = probe_time_limit(settings, video.size_bytes)
+        answer = await guarded(process.request(request, limit=limit), keep)
+        timeline, thumbnail = answer.blobs
+        await runtime.storage.put(timeline_key(video.id), timeline)
+        if thumbnail:
+            await runtime.storage.put(thumbnail_key(video.id), thumbnail)
     except LostClaimError:
-        await release_probe(lease, orderly=True)
+        await runtime.surely("a video", lambda: release_probe(lease))
         raise
     except FileMissingError:
         await _reject(runtime, lease, video, "The file is gone from storage: upload it again.")
         return
-    except JobError as error:
-        if "MediaError" in error.kinds:
-            await _reject(runtime, lease, video, str(error))
-            return
-        # Not the file's fault as far as can be told: a full disk, a storage that does not answer.
-        await _retry(runtime, lease, video, f"{error.kind}: {error}", "this server failed to read it")
+    except Exception as error:
+        await _after_failure(runtime, lease, video, outcome_of(error, frozenset({"MediaError"})))
+        if isinstance(error, ProcessDiedError):
+            raise
         return
-    except ProcessDiedError as error:
-        await _retry(runtime, lease, video, str(error), str(error))
-        raise
-    timeline, thumbnail = answer.blobs
-    await runtime.storage.put(timeline_key(video.id), timeline)
-    if thumbnail:
-        await runtime.storage.put(thumbnail_key(video.id), thumbnail)
-    if not await accept_video(lease, VideoFacts(**answer.values, has_thumbnail=bool(thumbnail))):
+    facts = VideoFacts(**answer.values, has_thumbnail=bool(thumbnail))
+    if not await runtime.surely("a video", lambda: accept_video(lease, facts)):
+        await _remove_unless_accepted(runtime, video)
+
+
+async def _remove_unless_accepted(runtime: Runtime, video: Video) -> None:
+    """Remove what was stored for a video that is gone or was rejected meanwhile."""
+    if not await Video.filter(id=video.id).exclude(status=VideoStatus.REJECTED).exists():
         await runtime.storage.delete(timeline_key(video.id))
         await runtime.storage.delete(thumbnail_key(video.id))
 
 
-async def _retry(runtime: Runtime, lease: Lease, video: Video, failure: str, shown: str) -> None:
-    log.error("probing video %s, attempt %d: %s", video.id, lease.attempts, failure)
-    if lease.attempts >= runtime.settings.max_attempts:
-        reason = (
-            f"The file could not be examined in {lease.attempts} attempts: {shown}. Upload it again later."
-        )
-        await _reject(runtime, lease, video, reason)
+async def _after_failure(runtime: Runtime, lease: Lease, video: Video, outcome: Outcome) -> None:
+    if outcome.holds_worker:
+        runtime.hold(outcome.reason)
+    if outcome.is_final:
+        await _reject(runtime, lease, video, outcome.reason)
+        return
+    log.warning("probing video %s, attempt %d: %s", video.id, lease.attempts, outcome.reason)
+    if outcome.ends_work(lease, runtime.patience):
+        told = outcome.told("Examining the file", lease)
+        await _reject(runtime, lease, video, f"{told} Upload it again later, or convert it first.")
     else:
-        await release_probe(lease, orderly=False)
+        await runtime.surely("a video", lambda: release_probe(lease, outcome.ending, outcome.reason))
 
 
 async def _reject(runtime: Runtime, lease: Lease, video: Video, reason: str) -> None:
-    if await reject_video(lease, reason) and video.storage_key is not None:
-        await runtime.storage.delete(video.storage_key)
+    if await runtime.surely("a video", lambda: reject_video(lease, reason)):
+        await process_removals(runtime.storage)

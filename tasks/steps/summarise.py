@@ -17,11 +17,12 @@ from domain.analyses.files import (
     tracker_states_prefix,
 )
 from domain.analyses.models import Analysis, LabelTotal, Track
-from domain.analyses.service import apply
+from domain.analyses.status import apply
 from domain.analyses.transitions import Action
 from domain.leases import Lease
 from domain.videos.files import timeline_key
 from domain.videos.models import Video
+from tasks.process.limits import summary_time_limit
 from tasks.process.pool import AnalysisProcess
 from tasks.process.protocol import Message
 from tasks.progress import push_progress
@@ -51,7 +52,10 @@ async def summarise_analysis(
             "thread_count": runtime.settings.decode_threads(),
         }
         blobs = [await runtime.storage.get(timeline_key(video.id))] if analysis.overlay else []
-        await process.request(Message("summarise", values, blobs), progress.update)
+        frames = (video.frame_count or 0) if analysis.overlay else analysis.frames_total
+        size_bytes = video.size_bytes if analysis.overlay else 0
+        limit = summary_time_limit(runtime.settings, frames, size_bytes)
+        await process.request(Message("summarise", values, blobs), progress.update, limit)
         for result_format in ResultFormat:
             path = folder / RESULT_FILES[result_format][0]
             await runtime.storage.put_file(result_key(analysis.id, result_format), path)
@@ -60,12 +64,16 @@ async def summarise_analysis(
 
     async with _scratch_folder(runtime) as folder:
         await guarded(work(folder), _keep(runtime, lease, analysis, progress))
+    if not await runtime.surely("an analysis", lambda: _succeed(lease, analysis)):
+        raise LostClaimError
+    await runtime.storage.delete_prefix(tracker_states_prefix(analysis.id))
+
+
+async def _succeed(lease: Lease, analysis: Analysis) -> bool:
     changed = await Analysis.filter(id=analysis.id, fence=lease.fence).update(
         has_overlay=analysis.overlay, frames_done=analysis.frames_total
     )
-    if not changed or not await apply(analysis.id, Action.SUCCEED):
-        raise LostClaimError
-    await runtime.storage.delete_prefix(tracker_states_prefix(analysis.id))
+    return bool(changed) and await apply(analysis.id, Action.SUCCEED, fence=lease.fence)
 
 
 def _keep(

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,6 +18,7 @@ from domain.videos.models import Video
 from domain.videos.service import NewVideo, create_video
 from settings import Settings
 from storage.local import LocalStorage
+from tasks.process.options import process_options
 from tasks.process.pool import ProcessPool
 from tasks.runtime import Runtime
 from tasks.scheduler import work_until_done
@@ -83,9 +84,7 @@ async def harness(directory: Path, weights_dir: Path | None, **changes: Any) -> 
     settings = Settings(data_dir=directory, **{**defaults, **changes})
     storage = LocalStorage(directory / "files")
     await storage.prepare()
-    pool = ProcessPool(
-        settings.slots, settings.analysis_process_memory_bytes, settings.progress_interval_seconds
-    )
+    pool = ProcessPool(settings.slots, replace(process_options(settings, network=False), spares=0))
     async with connected(f"sqlite://{directory / 'test.sqlite3'}"):
         pool.open()
         try:

@@ -23,7 +23,8 @@ class FrameMarker(AbstractImageAnalysisMLModel):
 """
 
 TROUBLE = """
-import os, signal, time
+import ctypes, os, signal, time
+import numpy as np
 from frame_marker import FrameMarker
 from ml_models.catalog import MLModelSpec, MLTask
 
@@ -32,23 +33,69 @@ def _spec(name):
         description="Makes trouble.", implementation="frame_marker_trouble:Trouble",
         floor_confidence=0.0, default_confidence=0.0)
 
-CRASHES, RAISES, SLEEPS = _spec("crashes"), _spec("raises"), _spec("sleeps")
+def _number(frame):
+    # The bar code that tests/samples.py paints into each frame.
+    height, width = frame.shape[:2]
+    bit, middle = max(width // 16, 1), max(height // 24, 0)
+    return sum((frame[middle, index * bit + bit // 2].mean() > 127) << index for index in range(16))
+
+def crash():
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+def crash_late(frame):
+    if _number(frame) == 100:
+        ctypes.string_at(0)
+
+def raise_error():
+    raise RuntimeError("the lens cap is on")
+
+def sleep():
+    time.sleep(3600)
+
+def hang():
+    ctypes.PyDLL(None).sleep(3600)  # unlike time.sleep, it keeps the interpreter to itself
+
+def eat_in_pieces():
+    eaten = []
+    while len(eaten) < 1024:
+        eaten.append(np.empty(64 * 2**20, dtype=np.uint8))
+        eaten[-1][::2**16] = 1  # every page would take long where memory is slow to come
+
+def eat_at_once():
+    np.ones(64 * 2**30, dtype=np.uint8)
+
+DEEDS = {"crashes": crash, "raises": raise_error, "sleeps": sleep, "hangs": hang,
+    "eats-in-pieces": eat_in_pieces, "eats-at-once": eat_at_once}
+SPECS = {name: _spec(name) for name in (*DEEDS, "crashes-late")}
+globals().update({name.upper().replace("-", "_"): spec for name, spec in SPECS.items()})
 
 class Trouble(FrameMarker):
     def _analyze(self, frames):
-        if self.spec.name == "crashes":
-            os.kill(os.getpid(), signal.SIGSEGV)
-        if self.spec.name == "sleeps":
-            time.sleep(3600)
-        raise RuntimeError("the lens cap is on")
+        if self.spec.name == "crashes-late":
+            crash_late(frames[0])
+        else:
+            DEEDS[self.spec.name]()
+        return super()._analyze(frames)
 """
 
-ENTRY_POINTS = """[framewise.ml_models]
-frame-marker = frame_marker:SPEC
-crashes = frame_marker_trouble:CRASHES
-raises = frame_marker_trouble:RAISES
-sleeps = frame_marker_trouble:SLEEPS
-"""
+TROUBLEMAKERS = (
+    "crashes",
+    "crashes-late",
+    "raises",
+    "sleeps",
+    "hangs",
+    "eats-in-pieces",
+    "eats-at-once",
+)
+"""Models that fail: at once, at the frame whose bar code is 100, or never coming back."""
+
+ENTRY_POINTS = "\n".join(
+    [
+        "[framewise.ml_models]",
+        "frame-marker = frame_marker:SPEC",
+        *(f"{name} = frame_marker_trouble:{name.upper().replace('-', '_')}" for name in TROUBLEMAKERS),
+    ]
+)
 
 
 def install_plugin(directory: Path) -> None:
