@@ -125,12 +125,15 @@ def worker(data_dir: DataDir = None, slots: Slots = None) -> None:
     """Run a worker alone; it needs REDIS_URL."""
     from cli.logs import configure_logging
     from cli.settings_options import settings_with
-    from tasks.worker import run as run_worker
+    from tasks.early import early_pool
 
     settings = settings_with(data_dir=data_dir, slots=slots)
     configure_logging(settings.log_level)
     _require_redis(settings)
-    run_worker(settings.slots)
+    with early_pool(settings) as pool:
+        from tasks.worker import run as run_worker
+
+        run_worker(settings.slots, pool)
 
 
 def _require_redis(settings: "Settings") -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from strawberry.dataloader import DataLoader
 
 from domain.accounts.service import Viewer, authenticate
 from domain.errors import NotSignedInError
+from graphql_api.event_hub import EventHub
 from graphql_api.progress_hub import ProgressHub
 from graphql_api.uploads import StreamedRequest
 from settings import Settings
@@ -35,6 +36,8 @@ class AppState:
     redis: redis.asyncio.Redis
     progress_hub: ProgressHub
     """Where subscriptions hear of progress."""
+    event_hub: EventHub = field(default_factory=EventHub)
+    """Where subscriptions follow the event log."""
 
 
 class Context:

@@ -24,9 +24,10 @@ from domain.errors import DomainError, ErrorCode, LimitExceededError, NotSignedI
 from graphql_api.context import AppState, Context
 from graphql_api.errors import (
     BAD_USER_INPUT,
+    UNAVAILABLE,
     ErrorPresentingSchema,
     domain_extensions,
-    internal_error_extensions,
+    present_fault,
 )
 from graphql_api.requests import (
     GraphQLRequest,
@@ -156,6 +157,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             max_file_bytes=settings.max_upload_bytes,
             max_request_bytes=settings.max_request_bytes,
             max_files=settings.max_files_per_upload,
+            min_free_bytes=settings.min_free_bytes,
         ) as streamed:
             context.upload = streamed
             return await self._execute(request, context, request_from(streamed.operations))
@@ -216,7 +218,8 @@ def _refusal(request: Request, error: Exception) -> Response:
         case MalformedRequestError():
             pass
         case _:
-            status, message, extensions = 500, "Internal error", internal_error_extensions(error)
+            message, extensions = present_fault(error)
+            status = 503 if extensions["code"] == UNAVAILABLE else 500
     if status == 405:
         headers["Allow"] = "POST" if request.method == "GET" else "GET, POST"
     elif status == 401:
@@ -226,8 +229,10 @@ def _refusal(request: Request, error: Exception) -> Response:
 
 
 def _multipart_extensions(error: MultipartError) -> dict[str, Any]:
+    if error.status == 507:
+        return {"code": ErrorCode.LIMIT_EXCEEDED.value, "limit": "min_free_bytes"}
     if error.status >= 500:
-        return internal_error_extensions(error)
+        return present_fault(error.__cause__ or error)[1]
     return {"code": ErrorCode.LIMIT_EXCEEDED.value if error.status == 413 else BAD_USER_INPUT}
 
 

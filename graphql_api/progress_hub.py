@@ -3,16 +3,23 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterator
+import math
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 from uuid import UUID
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 from tortoise.expressions import Q
 
 from domain.analyses.models import Analysis, AnalysisStatus
 from domain.analyses.progress import CHANNEL_PREFIX, ProgressSnapshot, take_snapshot, take_snapshots
+from domain.outages import through_outages
+from tasks.redis_clients import REDIS_ERRORS, redis_outage
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +37,10 @@ class _Watcher:
     news: dict[UUID, ProgressSnapshot] = field(default_factory=dict)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def take(self) -> list[ProgressSnapshot]:
+    async def wait(self, until: float) -> list[ProgressSnapshot]:
+        """The news as soon as there is some, or none at that time of the monotonic clock."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.arrived.wait(), max(0.0, until - time.monotonic()))
         self.arrived.clear()
         news = list(self.news.values())
         self.news.clear()
@@ -59,7 +69,7 @@ class ProgressHub:
     async def follow(self, owner_id: UUID, analysis_id: UUID) -> AsyncIterator[ProgressSnapshot]:
         """The present state of one analysis, then each change, to the final state, which is always sent."""
         with self._watch(owner_id) as watcher:
-            last = await take_snapshot(analysis_id)
+            last = await _look_at(analysis_id)
             while last is not None:
                 yield last
                 last = None if last.status.is_final else await self._next(watcher, analysis_id, last)
@@ -69,16 +79,16 @@ class ProgressHub:
         with self._watch(owner_id) as watcher:
             known: dict[UUID, ProgressSnapshot] = {}
             while True:
-                for snapshot in await self._changes(owner_id, known):
+                for snapshot in await _patiently(partial(self._changes, owner_id, known)):
                     yield snapshot
-                with contextlib.suppress(TimeoutError):
-                    while True:
-                        await asyncio.wait_for(watcher.arrived.wait(), POLL_SECONDS)
-                        for news in watcher.take():
-                            newer = await _newer(known.get(news.analysis_id), news)
-                            if newer is not None:
-                                known[newer.analysis_id] = newer
-                                yield newer
+                # However much news there is: the message that says the end of one analysis may be lost.
+                look_at = time.monotonic() + POLL_SECONDS
+                while time.monotonic() < look_at:
+                    for news in await watcher.wait(look_at):
+                        newer = await _newer(known.get(news.analysis_id), news)
+                        if newer is not None:
+                            known[newer.analysis_id] = newer
+                            yield newer
 
     async def _changes(self, owner_id: UUID, known: dict[UUID, ProgressSnapshot]) -> list[ProgressSnapshot]:
         """What differs from what is known, and is known from now on; a constant number of statements."""
@@ -93,19 +103,19 @@ class ProgressHub:
         self, watcher: _Watcher, analysis_id: UUID, last: ProgressSnapshot
     ) -> ProgressSnapshot | None:
         """The next state worth sending; None when the analysis is gone."""
+        look_at = time.monotonic() + POLL_SECONDS
         while True:
-            try:
-                await asyncio.wait_for(watcher.arrived.wait(), POLL_SECONDS)
-            except TimeoutError:
-                snapshot = await take_snapshot(analysis_id)
-                if snapshot is None or _differs(last, snapshot):
-                    return snapshot
-                continue
-            for news in watcher.take():
+            for news in await watcher.wait(look_at):
                 if news.analysis_id == analysis_id:
                     snapshot = await _newer(last, news)
                     if snapshot is not None:
                         return snapshot
+            # Also while other analyses of the owner are busy: nobody tells of a deleted one.
+            if time.monotonic() >= look_at:
+                snapshot = await _look_at(analysis_id)
+                if snapshot is None or _differs(last, snapshot):
+                    return snapshot
+                look_at = time.monotonic() + POLL_SECONDS
 
     @contextlib.contextmanager
     def _watch(self, owner_id: UUID) -> Iterator[_Watcher]:
@@ -123,28 +133,44 @@ class ProgressHub:
         while True:
             try:
                 await self._listen()
-            except (RedisError, OSError) as error:
-                log.warning("progress cannot be received, watchers look at the database: %s", error)
+            except REDIS_ERRORS as error:
+                redis_outage.failed("watchers look at the database", error)
                 await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _listen(self) -> None:
         async with self._redis.pubsub() as pubsub:
             await pubsub.psubscribe(f"{CHANNEL_PREFIX}*")
             async for message in pubsub.listen():
+                redis_outage.answered()
                 if message["type"] == "pmessage":
-                    self._deliver(ProgressSnapshot.from_json(message["data"]))
+                    self._deliver(message["data"])
 
-    def _deliver(self, snapshot: ProgressSnapshot) -> None:
+    def _deliver(self, data: bytes) -> None:
+        try:
+            snapshot = ProgressSnapshot.from_json(data)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            # A worker of another version, while one after the other is replaced.
+            log.debug("progress in a form that is not known here: %r", error)
+            return
         for watcher in self._watchers.get(snapshot.owner_id, ()):
             watcher.news[snapshot.analysis_id] = snapshot
             watcher.arrived.set()
+
+
+async def _look_at(analysis_id: UUID) -> ProgressSnapshot | None:
+    return await _patiently(partial(take_snapshot, analysis_id))
+
+
+async def _patiently(look: Callable[[], Awaitable[T]]) -> T:
+    """A database that is away for a while ends no subscription."""
+    return await through_outages(look, patience_seconds=math.inf, what="a subscription of progress")
 
 
 async def _newer(last: ProgressSnapshot | None, news: ProgressSnapshot) -> ProgressSnapshot | None:
     """What to send for a message: a change of status is read again, for messages may come out of order."""
     if last is not None and news.status == last.status and not news.status.is_final:
         return news if news.progress >= last.progress and news != last else None
-    snapshot = await take_snapshot(news.analysis_id)
+    snapshot = await _look_at(news.analysis_id)
     return snapshot if snapshot is not None and _differs(last, snapshot) else None
 
 

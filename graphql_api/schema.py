@@ -8,13 +8,15 @@ from graphql_api.accounts import AccountMutations, AccountQueries, User, load_us
 from graphql_api.analyses.operations import AnalysisMutations, AnalysisQueries, AnalysisSubscriptions
 from graphql_api.analyses.types import Analysis, load_analysis
 from graphql_api.context import Info
+from graphql_api.deletions import DeletionMutations
 from graphql_api.errors import ErrorPresentingSchema
+from graphql_api.events import EventQueries, EventSubscriptions
 from graphql_api.fields import field
 from graphql_api.ml_models import MLModel, MLModelQueries, load_ml_model
 from graphql_api.relay import Node, NodeLoader, load_node, uuid_loader
 from graphql_api.scalars import SCALARS
 from graphql_api.video_uploads import UploadMutations
-from graphql_api.videos import Video, VideoMutations, VideoQueries, load_video
+from graphql_api.videos import Video, VideoQueries, load_video
 
 NODE_LOADERS: dict[str, NodeLoader] = {
     "User": uuid_loader(load_user),
@@ -26,19 +28,19 @@ NODE_LOADERS: dict[str, NodeLoader] = {
 
 
 @strawberry.type(description="What can be read.")
-class Query(AccountQueries, VideoQueries, MLModelQueries, AnalysisQueries):
+class Query(AccountQueries, VideoQueries, MLModelQueries, AnalysisQueries, EventQueries):
     @field("Any object of yours, by its id; null if there is none.", signed_in=True)
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
         return await load_node(NODE_LOADERS, info.context, id)
 
 
 @strawberry.type(description="What can be changed.")
-class Mutation(AccountMutations, UploadMutations, VideoMutations, AnalysisMutations):
+class Mutation(AccountMutations, UploadMutations, AnalysisMutations, DeletionMutations):
     pass
 
 
 @strawberry.type(description="What can be watched.")
-class Subscription(AnalysisSubscriptions):
+class Subscription(AnalysisSubscriptions, EventSubscriptions):
     pass
 
 

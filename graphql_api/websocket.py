@@ -25,12 +25,14 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 
 from domain.accounts.service import Viewer, ended_sessions
 from domain.errors import ErrorCode
+from domain.outages import database_outage, is_outage
 from graphql_api.context import Context
-from graphql_api.errors import UNAUTHENTICATED, internal_error_extensions
+from graphql_api.errors import UNAUTHENTICATED, UNAVAILABLE, present_fault
 from graphql_api.requests import MalformedRequestError, request_from
 
 logger = logging.getLogger(__name__)
 
+TRY_AGAIN_LATER = 1013
 FORBIDDEN = 4403
 INTERNAL_ERROR = 4500
 
@@ -87,8 +89,9 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Context, None]):
         try:
             await super().handle()
         except Exception as error:
-            internal_error_extensions(error)
-            await self.websocket.close(INTERNAL_ERROR, "Internal error")
+            message, extensions = present_fault(error)
+            code = TRY_AGAIN_LATER if extensions["code"] == UNAVAILABLE else INTERNAL_ERROR
+            await self.websocket.close(code, message)
 
     async def shutdown(self) -> None:
         """Forget the socket."""
@@ -132,7 +135,7 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Context, None]):
     async def handle_task_exception(self, error: Exception) -> None:
         """Log what broke an operation, unless it was the client's leaving."""
         if not isinstance(error, WebSocketDisconnected):
-            internal_error_extensions(error)
+            present_fault(error)
 
     async def end_sign_in(self, reason: str) -> None:
         """End every operation with an error, and close the socket."""
@@ -191,13 +194,18 @@ class SessionWatch:
             await asyncio.sleep(self._check_seconds)
             try:
                 await self._check()
-            except Exception:
-                logger.exception("The sessions of open sockets could not be checked; trying again")
+            except Exception as error:
+                if is_outage(error):
+                    database_outage.failed("the sessions of open sockets are not checked", error)
+                else:
+                    logger.exception("The sessions of open sockets could not be checked; trying again")
 
     async def _check(self) -> None:
         session_ids = list(self._sockets)
         for start in range(0, len(session_ids), _SESSIONS_A_QUERY):
-            for session_id in await ended_sessions(session_ids[start : start + _SESSIONS_A_QUERY]):
+            ended = await ended_sessions(session_ids[start : start + _SESSIONS_A_QUERY])
+            database_outage.answered()
+            for session_id in ended:
                 sockets = list(self._sockets.get(session_id, ()))
                 await asyncio.gather(*(socket.end_sign_in("The session has ended.") for socket in sockets))
 

@@ -15,7 +15,7 @@ from graphql_api.context import Info
 from graphql_api.errors import Payload
 from graphql_api.fields import field, mutation, subscription
 from graphql_api.relay import Connection, find_uuid, paginate, require_uuid
-from tasks.analyses import complete_settings, start_analysis, steer_analysis
+from tasks.analyses import analysis_limits, complete_settings, start_analysis, steer_analysis
 
 
 @strawberry.input(description="Which analyses; what is absent does not matter.")
@@ -35,6 +35,11 @@ class StartAnalysisInput:
         default=None,
         description="Any text of yours, up to 255 characters. The same key and input start nothing new but "
         "give the first answer again.",
+    )
+    priority: int | None = strawberry.field(
+        default=None,
+        description="From -100 to 100, by default 0: which of your waiting analyses comes first. It does not "
+        "put you before others.",
     )
 
 
@@ -86,7 +91,14 @@ class AnalysisMutations:
             app.resolved_weights_mirror(),
             ("settings",),
         )
-        row = await start_analysis(context.user_id, video, settings, input.idempotency_key)
+        row = await start_analysis(
+            context.user_id,
+            video,
+            settings,
+            input.idempotency_key,
+            priority=input.priority or 0,
+            limits=analysis_limits(app),
+        )
         return AnalysisPayload(analysis=Analysis.from_row(row))
 
     @mutation("Stop the work on an analysis within a second, to go on with it later.")
@@ -100,6 +112,10 @@ class AnalysisMutations:
     @mutation("Stop the work on an analysis within a second, for good.")
     async def cancel_analysis(self, info: Info, id: strawberry.ID) -> AnalysisPayload:
         return await _steer(info, id, Action.CANCEL)
+
+    @mutation("Try a failed or cancelled analysis again: what failed is repeated, what was finished is kept.")
+    async def restart_analysis(self, info: Info, id: strawberry.ID) -> AnalysisPayload:
+        return await _steer(info, id, Action.RESTART)
 
 
 async def _steer(info: Info, id: strawberry.ID, action: Action) -> AnalysisPayload:

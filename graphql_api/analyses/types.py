@@ -67,6 +67,9 @@ class Analysis(Node):
     row: strawberry.Private[models.Analysis]
     status: AnalysisStatus = strawberry.field(description="Where it stands.")
     error_message: str | None = strawberry.field(description="Why it failed.")
+    priority: int = strawberry.field(
+        description="From -100 to 100: of your waiting analyses, those with the highest come first."
+    )
     created_at: datetime = strawberry.field(description="When it was asked for.")
     started_at: datetime | None = strawberry.field(description="When the first frames were taken up.")
     finished_at: datetime | None = strawberry.field(description="When it came to its end.")
@@ -79,6 +82,7 @@ class Analysis(Node):
             row=row,
             status=row.status,
             error_message=row.error_message,
+            priority=row.priority,
             created_at=row.created_at,
             started_at=row.started_at,
             finished_at=row.finished_at,

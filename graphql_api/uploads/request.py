@@ -101,6 +101,7 @@ async def parse_multipart(
     max_file_bytes: int,
     max_request_bytes: int,
     max_files: int,
+    min_free_bytes: int = 0,
     idle_seconds: float = 60.0,
 ) -> StreamedRequest:
     """Read a request of the GraphQL multipart request spec; its files are stored when this returns.
@@ -114,6 +115,7 @@ async def parse_multipart(
         max_file_bytes: A larger file is not stored, and marked `too_large`.
         max_request_bytes: Largest body.
         max_files: Most files.
+        min_free_bytes: Room that must be left in the storage, also with this request in it.
         idle_seconds: How long a client may send nothing before the upload counts as broken off.
 
     Raises:
@@ -128,6 +130,7 @@ async def parse_multipart(
     )
     intake = _Intake(storage, max_files)
     try:
+        await _check_room(request.headers, storage, min_free_bytes)
         async with aclosing(_events(request, reader, max_request_bytes, idle_seconds)) as events:
             async for event in events:
                 await intake.take(event, events)
@@ -135,7 +138,7 @@ async def parse_multipart(
     except BaseException as error:
         await uncancelled(_delete(storage, intake.keys))
         if isinstance(error, StorageFullError):
-            raise MultipartError(507, "The server has no room left for this upload.") from error
+            raise _no_room() from error
         if isinstance(error, StorageError):
             raise MultipartError(
                 503, "The server cannot store files at the moment. Try again later."
@@ -291,6 +294,16 @@ def _check_length(headers: Mapping[str, str], max_request_bytes: int) -> None:
         raise MultipartError(400, "The Content-Length is no number.")
     if len(length) > 18 or int(length) > max_request_bytes:
         raise _request_too_large(max_request_bytes)
+
+
+async def _check_room(headers: Mapping[str, str], storage: AbstractStorage, min_free_bytes: int) -> None:
+    free_bytes = await storage.free_bytes()
+    if free_bytes is not None and free_bytes - int(headers.get("content-length", "0")) < min_free_bytes:
+        raise _no_room()
+
+
+def _no_room() -> MultipartError:
+    return MultipartError(507, "The server has no room left for this upload (limit: min_free_bytes).")
 
 
 def _request_too_large(max_request_bytes: int) -> MultipartError:

@@ -22,14 +22,17 @@ export function readArguments() {
 }
 
 /**
- * Subscribe to one progress field with the graphql-ws client and print each thing that happens as a line of JSON:
+ * Subscribe to one field with the graphql-ws client and print each thing that happens as a line of JSON:
  * {"event": "connected"} · {"event": "next", "data", "errors"?} · {"event": "complete"} ·
  * {"event": "error", "errors"} · {"event": "closed", "code", "reason"}.
+ *
+ * `onData` gets what each event brings. The client reads `variables` again whenever it reconnects, so a change made
+ * there says where to go on.
  *
  * FRAMEWISE_URL is the server's address, FRAMEWISE_TOKEN an access token. Exits 0 after completion (or after
  * --take events), 1 after an error.
  */
-export function watch({ operation, field, variables, values }) {
+export function watch({ operation, field, variables, values, onData = () => {} }) {
   const address = new URL("/graphql", process.env.FRAMEWISE_URL);
   address.protocol = address.protocol.replace("http", "ws");
   const client = createClient({
@@ -48,7 +51,9 @@ export function watch({ operation, field, variables, values }) {
     { query: `${operation} { ${field} { ${values.fields ?? FIELDS} } }`, variables },
     {
       next: ({ data, errors }) => {
-        print({ event: "next", data: data?.[field.split("(")[0]] ?? null, ...(errors && { errors }) });
+        const news = data?.[field.split("(")[0]] ?? null;
+        if (news) onData(news);
+        print({ event: "next", data: news, ...(errors && { errors }) });
         left -= 1;
         if (left === 0) unsubscribe();
       },

@@ -78,8 +78,8 @@ class NodeClients:
     ) -> AsyncIterator[NodeClient]:
         """Run a script against the server at `url`; it is ended with the block.
 
-        For `watch_analysis.mjs` (argument: the analysis' id) and `watch_mine.mjs`. Their lines and options
-        are described in client.mjs.
+        For `watch_analysis.mjs` (argument: the analysis' id), `watch_mine.mjs` and `watch_events.mjs`
+        (argument: the number to go on after). Their lines and options are described in client.mjs.
         """
         environment = self.node.environment() | {"FRAMEWISE_URL": url}
         environment.pop("FRAMEWISE_TOKEN", None)

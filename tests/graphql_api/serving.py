@@ -205,5 +205,6 @@ class Socket:
 
 @asynccontextmanager
 async def opened(url: str, subprotocol: str = "graphql-transport-ws") -> AsyncIterator[Socket]:
-    async with websockets.connect(url, subprotocols=[subprotocol]) as connection:
+    # Without a limit, for a client whose queue is full does not read the answer to its own close.
+    async with websockets.connect(url, subprotocols=[subprotocol], max_queue=None) as connection:
         yield Socket(connection)

@@ -8,6 +8,7 @@ import websockets
 
 from domain.accounts import service
 from domain.accounts.models import User
+from domain.outages import database_outage
 from settings import Settings
 from tests.graphql_api.serving import SECRET, Api, make_app, opened, served
 
@@ -154,11 +155,13 @@ async def test_sessions_are_checked_again_after_the_database_failed(make, monkey
         return await ended(session_ids)
 
     monkeypatch.setattr(websocket, "ended_sessions", fails_twice)
+    monkeypatch.setattr(database_outage, "_began_at", None)
     async with served(app) as url, opened(url) as socket:
         await socket.init({"token": session["accessToken"]})
         await service.sign_out(session["refreshToken"])
         assert (await socket.closed())[0] == 4403
-    assert "trying again" in caplog.text
+    assert "the sessions of open sockets are not checked" in caplog.text
+    assert not database_outage.is_on
 
 
 async def test_errors_on_a_socket_are_masked(make_bare, caplog):

@@ -47,4 +47,6 @@ def make_app(storage: AbstractStorage) -> Starlette:
 
 
 if "UPLOAD_FOLDER" in os.environ:
-    app = make_app(LocalStorage(Path(os.environ["UPLOAD_FOLDER"])))
+    folder = Path(os.environ["UPLOAD_FOLDER"])
+    folder.mkdir(exist_ok=True)
+    app = make_app(LocalStorage(folder))

@@ -16,8 +16,10 @@ Parse = Callable[..., Awaitable[StreamedRequest]]
 
 
 @pytest.fixture
-def storage(tmp_path: Path) -> LocalStorage:
-    return LocalStorage(tmp_path / "files")
+async def storage(tmp_path: Path) -> LocalStorage:
+    storage = LocalStorage(tmp_path / "files")
+    await storage.prepare()
+    return storage
 
 
 @pytest.fixture

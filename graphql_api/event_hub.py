@@ -1,0 +1,128 @@
+"""New events to subscriptions: one look at the database a process tells all of them whether to read."""
+
+import asyncio
+import contextlib
+import logging
+import math
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from uuid import UUID
+
+from domain.events import Event, event_span, newest_numbers, read_events
+from domain.outages import through_outages
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.25
+PAGE_SIZE = 100
+
+_OWNERS_A_STATEMENT = 10_000
+_PAUSE_AFTER_FAULT_SECONDS = 5.0
+
+
+@dataclass(eq=False)
+class _Log:
+    """What is known of the log of one account that somebody here follows."""
+
+    followers: int = 0
+    newest: int | None = None
+    is_gone: bool = False
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set at the next change; each change has its own."""
+
+    def note(self, newest: int | None) -> None:
+        """Take the number of the newest event, None if the account is gone."""
+        if newest is not None and newest == self.newest:
+            return
+        self.newest, self.is_gone = newest, newest is None
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+
+class EventHub:
+    """Lets the subscriptions of this process follow the event logs of accounts.
+
+    It asks the database alone, and only while somebody follows, so it needs no message to arrive. A database
+    that is away for a while ends nothing. Nothing is buffered: who reads slowly reads later.
+
+    Args:
+        poll_seconds: Time between two looks at the database: how late an event is at most.
+    """
+
+    def __init__(self, poll_seconds: float = POLL_SECONDS) -> None:
+        self._poll_seconds = poll_seconds
+        self._logs: dict[UUID, _Log] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def close(self) -> None:
+        """Stop looking."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def follow(self, owner_id: UUID, after: int | None) -> AsyncIterator[Event]:
+        """Every event of an account with a number above `after`, in order, until the account is deleted.
+
+        Without `after`: what happens from now on.
+
+        Raises:
+            EventsUnavailableError: As `read_events`, at once or after having been too slow.
+        """
+        position = after if after is not None else await _newest(owner_id)
+        with self._watch(owner_id) as known:
+            while not known.is_gone:
+                changed = known.changed
+                events = await _read(owner_id, position)
+                for event in events:
+                    yield event
+                    position = event.number
+                if len(events) < PAGE_SIZE:
+                    await changed.wait()
+                    while known.newest == position:
+                        await known.changed.wait()
+
+    @contextlib.contextmanager
+    def _watch(self, owner_id: UUID) -> Iterator[_Log]:
+        known = self._logs.setdefault(owner_id, _Log())
+        known.followers += 1
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._poll_while_followed())
+        try:
+            yield known
+        finally:
+            known.followers -= 1
+            if not known.followers:
+                del self._logs[owner_id]
+
+    async def _poll_while_followed(self) -> None:
+        while self._logs:
+            await asyncio.sleep(self._poll_seconds)
+            try:
+                await self._poll()
+            except Exception:
+                log.exception("new events cannot be looked for; trying again")
+                await asyncio.sleep(_PAUSE_AFTER_FAULT_SECONDS)
+
+    async def _poll(self) -> None:
+        owner_ids = list(self._logs)
+        for start in range(0, len(owner_ids), _OWNERS_A_STATEMENT):
+            asked = owner_ids[start : start + _OWNERS_A_STATEMENT]
+            numbers = await through_outages(
+                partial(newest_numbers, asked), patience_seconds=math.inf, what="the event log"
+            )
+            for owner_id in asked:
+                if owner_id in self._logs:
+                    self._logs[owner_id].note(numbers.get(owner_id))
+
+
+async def _read(owner_id: UUID, after: int) -> Sequence[Event]:
+    read = partial(read_events, owner_id, after, PAGE_SIZE)
+    return await through_outages(read, patience_seconds=math.inf, what="a subscription of events")
+
+
+async def _newest(owner_id: UUID) -> int:
+    read = partial(event_span, owner_id)
+    span = await through_outages(read, patience_seconds=math.inf, what="a subscription of events")
+    return 0 if span is None else span.newest
