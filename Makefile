@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 VIDEO ?=
 PORT ?= 8000
+CHAOS ?=
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate \
 	--python-version 3.11 --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types schema check-schema bench lock
+.PHONY: help run test lint types schema check-schema bench chaos lock
 
 help:
 	@echo 'make run [VIDEO=clip.mp4]  start the server and analyse a video (or a demo clip)'
@@ -18,6 +19,7 @@ help:
 	@echo 'make lint types            check the code'
 	@echo 'make schema                write schema.graphql anew'
 	@echo 'make bench                 measure the pipeline against its limit'
+	@echo 'make chaos [CHAOS=storm]   kill, pause and cancel running work; the results must stay the same'
 	@echo 'make lock                  renew the lock files from pyproject.toml'
 
 $(VENV)/.bootstrap: requirements/bootstrap.lock
@@ -70,6 +72,9 @@ check-schema: $(VENV)/.run
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
+
+chaos: $(VENV)/.dev
+	$(BIN)/python -m tests.chaos $(CHAOS)
 
 lock: $(VENV)/.bootstrap
 	$(COMPILE) pyproject.toml --group dev --group web -o requirements/dev.lock

@@ -7,6 +7,7 @@ import pytest
 
 from tests.clients.node import node_clients  # noqa: F401
 from tests.databases import database, database_url, postgres_server, quick_password_hashes  # noqa: F401
+from tests.outages import private_postgres, private_valkey  # noqa: F401
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

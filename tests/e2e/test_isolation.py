@@ -17,6 +17,7 @@ QUERIES = {
 }
 MUTATIONS = {
     "deleteVideo": "mutation($video: ID!) { deleteVideo(id: $video) { deletedId userErrors { code } } }",
+    "deleteAnalysis": "mutation($analysis: ID!) { deleteAnalysis(id: $analysis) { deletedId userErrors { code } } }",
     "startAnalysis": """mutation($video: ID!) { startAnalysis(input: {videoId: $video, settings: {mlModel: "opencv-haar-face"}})
         { analysis { id } userErrors { code } } }""",
     "pauseAnalysis": "mutation($analysis: ID!) { pauseAnalysis(id: $analysis) { analysis { id } userErrors { code } } }",
