@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.baselines import run_limit, run_plain_loop
 from benchmarks.clips import make_720p, make_part, with_new_hash
+from benchmarks.rerun import print_reruns
 from benchmarks.server import BenchServer
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -45,6 +46,7 @@ def main() -> int:
             for name, clip in clips.items():
                 _print_clip(name, _measure(clip, weights, one, two, directory, options.rounds))
             _print_latency(two, options.media / "short_hamilton_clip.mp4", directory, options.rounds)
+            print_reruns(two, source, directory, options.rounds)
     return 0
 
 

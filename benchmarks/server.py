@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -16,15 +17,22 @@ import httpx
 from benchmarks.clips import count_frames
 
 _UPLOAD = """mutation($files: [Upload!]!, $analyze: AnalysisSettingsInput) {
-  uploadVideos(files: $files, analyze: $analyze) { analyses { id } userErrors { message } } }"""
-_STATE = "query($id: ID!) { analysis(id: $id) { status errorMessage framesTotal startedAt finishedAt } }"
+  uploadVideos(files: $files, analyze: $analyze) { videos { id } analyses { id } userErrors { message } } }"""
+_STATE = """query($id: ID!) { analysis(id: $id) {
+  status errorMessage framesTotal createdAt startedAt finishedAt } }"""
+_START = """mutation($input: StartAnalysisInput!) { startAnalysis(input: $input) {
+  analysis { id } userErrors { message } } }"""
+_VIDEO = "query($id: ID!) { video(id: $id) { status rejectionReason } }"
 _SIGN_UP = "mutation($input: SignUpInput!) { signUp(input: $input) { session { accessToken } } }"
 
 
 class BenchServer:
     """`framewise serve` on a free port, its processes warm."""
 
-    def __init__(self, directory: Path, weights: Path, slots: int) -> None:
+    def __init__(
+        self, directory: Path, weights: Path, slots: int, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self._environment = environment or {}
         self._directory = directory
         self._weights = weights
         self._slots = slots
@@ -33,7 +41,7 @@ class BenchServer:
         self._directory.mkdir()
         data_dir = self._directory / "data"
         command = [sys.executable, "-m", "cli", "serve", "--port", "0", "--data-dir", str(data_dir)]
-        environment = {**os.environ, "FRAMEWISE_WEIGHTS_MIRROR": str(self._weights)}
+        environment = {**os.environ, "FRAMEWISE_WEIGHTS_MIRROR": str(self._weights), **self._environment}
         self._log = (self._directory / "log").open("wb")
         self._process = subprocess.Popen(
             [*command, "--slots", str(self._slots)], env=environment, stdout=self._log, stderr=self._log
@@ -63,6 +71,34 @@ class BenchServer:
         finished = max(datetime.fromisoformat(state["finishedAt"]) for state in states)
         return float(sum(state["framesTotal"] for state in states) / (finished - started).total_seconds())
 
+    def add_video(self, clip: Path) -> str:
+        """Upload a clip and wait until it is READY; its id."""
+        (video,) = self._post_files([clip], None)["videos"]
+        while (state := self._execute(_VIDEO, id=video["id"])["video"])["status"] == "PROBING":
+            time.sleep(0.1)
+        if state["status"] != "READY":
+            raise RuntimeError(state["rejectionReason"])
+        return str(video["id"])
+
+    def analyse(self, video_id: str, settings: dict[str, Any]) -> dict[str, Any]:
+        """Analyse a video with these settings; the final state, with when it was asked for and finished."""
+        return self._finished(self.begin(video_id, settings))
+
+    def begin(self, video_id: str, settings: dict[str, Any]) -> str:
+        """Ask for an analysis; its id."""
+        payload = self._execute(_START, input={"videoId": video_id, "settings": settings})["startAnalysis"]
+        if payload["userErrors"]:
+            raise RuntimeError(payload["userErrors"])
+        return str(payload["analysis"]["id"])
+
+    def final_state(self, analysis_id: str) -> dict[str, Any]:
+        """Wait until an analysis is at its end, whichever; its state."""
+        while True:
+            state: dict[str, Any] = self._execute(_STATE, id=analysis_id)["analysis"]
+            if state["status"] in ("SUCCEEDED", "FAILED"):
+                return state
+            time.sleep(0.25)
+
     def overhead_seconds(self, clip: Path) -> float:
         """Time from the first byte of the upload to the final state, less what computing takes.
 
@@ -82,7 +118,11 @@ class BenchServer:
         return compute_rate(clip, self._weights, self._slots)
 
     def _upload(self, clips: list[Path], ml_model: str) -> list[str]:
-        variables = {"files": [None] * len(clips), "analyze": {"mlModel": ml_model}}
+        payload = self._post_files(clips, {"mlModel": ml_model})
+        return [analysis["id"] for analysis in payload["analyses"]]
+
+    def _post_files(self, clips: list[Path], analyze: dict[str, Any] | None) -> dict[str, Any]:
+        variables = {"files": [None] * len(clips), "analyze": analyze}
         files = {str(number): (clip.name, clip.open("rb")) for number, clip in enumerate(clips)}
         try:
             response = self._http.post(
@@ -96,16 +136,14 @@ class BenchServer:
         finally:
             for _, stream in files.values():
                 stream.close()
-        return [analysis["id"] for analysis in response.json()["data"]["uploadVideos"]["analyses"]]
+        payload: dict[str, Any] = response.json()["data"]["uploadVideos"]
+        return payload
 
     def _finished(self, analysis_id: str) -> dict[str, Any]:
-        while True:
-            state: dict[str, Any] = self._execute(_STATE, id=analysis_id)["analysis"]
-            if state["status"] == "SUCCEEDED":
-                return state
-            if state["status"] == "FAILED":
-                raise RuntimeError(state["errorMessage"])
-            time.sleep(0.25)
+        state = self.final_state(analysis_id)
+        if state["status"] == "FAILED":
+            raise RuntimeError(state["errorMessage"])
+        return state
 
     def _execute(self, query: str, **variables: Any) -> dict[str, Any]:
         response = self._http.post("/graphql", json={"query": query, "variables": variables})
