@@ -9,6 +9,9 @@ from domain.accounts import models as accounts
 from domain.analyses import files as analysis_files
 from domain.analyses import models as analyses
 from domain.analyses.transitions import ALREADY_DONE, TRANSITIONS
+from domain.duties import Duty
+from domain.events import Event
+from domain.removals import Removal
 from domain.videos import files as video_files
 from domain.videos import models as videos
 from graphql_api.uploads.request import UPLOADS_PREFIX
@@ -25,6 +28,9 @@ TABLES = (
     analyses.Segment,
     analyses.Track,
     analyses.LabelTotal,
+    Event,
+    Removal,
+    Duty,
 )
 
 
