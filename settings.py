@@ -119,7 +119,7 @@ class Settings(BaseSettings):
     analysis_process_max_jobs: PositiveInt = 500
     """Pieces of work after which an analysis process is replaced."""
     analysis_process_network: bool = False
-    """Whether analysis processes may open sockets although all files are local: for models that ask a service."""
+    """Whether analysis processes may open sockets although all files are local: some models ask a service."""
     progress_interval_seconds: PositiveFloat = 0.2
     """Least time between two progress messages of one piece of work."""
 

@@ -57,16 +57,25 @@ def outcome_of(error: Exception, permanent: frozenset[str] = frozenset()) -> Out
     if isinstance(error, ProcessDiedError):
         ending = Ending.INTERRUPTED if error.is_interruption else Ending.FAILED
         return Outcome(ending, str(error))
+    if isinstance(error, _OF_STORAGE) or _is_for_want_of_room(error):
+        return Outcome(Ending.ORDERLY, f"storage failed: {error}", holds_worker=True)
     if isinstance(error, MLModelError):
         return Outcome(Ending.FAILED, str(error), is_final=True)
     if isinstance(error, FileMissingError):
         return Outcome(Ending.FAILED, f"a stored file is missing: {error}")
-    if isinstance(error, _OF_STORAGE) or (isinstance(error, OSError) and error.errno in _FULL):
-        return Outcome(Ending.ORDERLY, f"storage failed: {error}", holds_worker=True)
     if is_outage(error):
         return Outcome(Ending.ORDERLY, "the database was away")
     log.error("a piece of work failed", exc_info=error)
     return Outcome(Ending.FAILED, "an error of this server, which its log has")
+
+
+def _is_for_want_of_room(error: BaseException | None) -> bool:
+    """Whether a full disk is at the bottom of it, such as of weights that could not be downloaded."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return True
+        error = error.__cause__
+    return False
 
 
 def _outcome_of_job(error: JobError, permanent: frozenset[str]) -> Outcome:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 import pytest
+from tortoise.backends.base.executor import EXECUTOR_CACHE
 
 from domain import outages
 from domain.database import migrate
@@ -25,6 +26,7 @@ ME = "{ me { username } }"
 
 @pytest.fixture(autouse=True)
 def outage(monkeypatch):
+    EXECUTOR_CACHE.clear()  # it holds SQL of the last test's dialect
     fresh = OutageLog("the database")
     for module in (outages, errors, health):
         monkeypatch.setattr(module, "database_outage", fresh)

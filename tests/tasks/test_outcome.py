@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from domain.leases import Ending, Lease, Patience
-from ml_models.errors import MLModelError
+from ml_models.errors import MLModelError, WeightsUnavailableError
 from storage.errors import (
     FileMissingError,
     InvalidKeyError,
@@ -55,6 +55,13 @@ def test_what_nobody_foresaw_counts_as_a_failure_and_is_logged(error, caplog):
 def test_work_that_the_database_kept_from_going_on_is_given_back():
     outcome = outcome_of(ConnectionResetError("gone"))
     assert (outcome.ending, outcome.holds_worker) == (Ending.ORDERLY, False)
+
+
+def test_weights_that_find_no_room_wait_for_it():
+    error = WeightsUnavailableError("not downloaded")
+    error.__cause__ = OSError(errno.ENOSPC, "No space left on device")
+    assert outcome_of(error).holds_worker
+    assert outcome_of(WeightsUnavailableError("nobody answers")).is_final
 
 
 def test_a_model_that_cannot_be_had_ends_the_work_at_once():

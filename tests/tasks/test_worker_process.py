@@ -14,6 +14,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from tortoise.backends.base.executor import EXECUTOR_CACHE
 
 from domain.accounts.models import User
 from domain.analyses.models import Analysis, AnalysisStatus, Segment, SegmentStatus, Tracker
@@ -96,6 +97,7 @@ class Installation:
 
 @asynccontextmanager
 async def installed(data_dir: Path, database_url: str, redis_url: str):
+    EXECUTOR_CACHE.clear()  # it holds SQL of the last test's dialect
     await migrate(database_url)
     await connect(database_url)
     try:
