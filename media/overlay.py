@@ -47,6 +47,10 @@ class OverlayVideo:
     shift_seconds: float
 
 
+_ENCODER_THREADS = 1
+"""Always as many: what x264 writes depends on it, and must not depend on the machine that drew it."""
+
+
 def write_overlay(
     source: str | Path,
     destination: str | Path,
@@ -72,7 +76,7 @@ def write_overlay(
         timeline: Of the source; scanned if not given.
         on_progress: Called with the number of frames written, after each.
         on_packet: Called for each packet of pictures or sound read.
-        thread_count: Threads of the decoder and of the encoder.
+        thread_count: Threads of the decoder.
         preset: Of x264; slower ones make smaller files.
         crf: Quality of x264: 18 is hard to tell from the source, 28 is small.
 
@@ -252,7 +256,7 @@ def _add_video_stream(
         encoder.sample_aspect_ratio = timeline.pixel_aspect
     encoder.time_base = _output_time_base(timeline)
     encoder.gop_size = max(round(rate * Fraction(KEY_FRAME_SECONDS)), 1)
-    encoder.thread_count = encoding.thread_count
+    encoder.thread_count = _ENCODER_THREADS
     encoder.colorspace = _output_colorspace(source)
     encoder.color_range = ColorRange.MPEG.value
     encoder.color_primaries = source.codec_context.color_primaries

@@ -14,6 +14,7 @@ from domain.videos.service import reject_video, sweep_expired_probes
 from tasks.health import storage_problem
 from tasks.progress import push_progress
 from tasks.runtime import Runtime
+from tasks.steps.outcome import RESTART_HELPS
 
 log = logging.getLogger(__name__)
 
@@ -59,12 +60,12 @@ class Sweeper:
 
     async def _free_expired(self) -> None:
         runtime, patience = self._runtime, self._runtime.patience
-        told = f"was interrupted {patience.max_interruptions} times: {VANISHED}. See the server's log."
+        told = f"was interrupted {patience.max_interruptions} times: {VANISHED}."
         for analysis_id in await sweep_expired(patience):
-            await fail_analysis(analysis_id, f"The work {told}")
+            await fail_analysis(analysis_id, f"The work {told} {RESTART_HELPS}")
             await push_progress(runtime, analysis_id, now=True)
         for lease in await sweep_expired_probes(patience.max_interruptions):
-            await reject_video(lease, f"Examining the file {told}")
+            await reject_video(lease, f"Examining the file {told} Upload it again.")
 
     async def _look_at_storage(self) -> None:
         runtime = self._runtime

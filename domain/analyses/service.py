@@ -64,9 +64,9 @@ class AnalysisSettings:
         if self.labels is not None and not self.labels:
             raise InvalidError("labels is empty: leave it out to get every label.", path=(*path, "labels"))
 
-    def fingerprint(self, video_id: UUID) -> str:
+    def fingerprint(self, video_id: UUID, priority: int = 0) -> str:
         """Equal for equal requests: what an idempotency key is compared by."""
-        return hashlib.sha256(orjson.dumps([str(video_id), asdict(self)])).hexdigest()
+        return hashlib.sha256(orjson.dumps([str(video_id), asdict(self), priority])).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ async def create_analysis(
     """
     if not -MAX_PRIORITY <= priority <= MAX_PRIORITY:
         raise InvalidError(f"priority must be from -{MAX_PRIORITY} to {MAX_PRIORITY}.", path=("priority",))
-    fingerprint = settings.fingerprint(video.id)
+    fingerprint = settings.fingerprint(video.id, priority)
     if idempotency_key is not None:
         check_idempotency_key(idempotency_key)
         earlier = await Analysis.get_or_none(owner_id=owner_id, idempotency_key=idempotency_key)

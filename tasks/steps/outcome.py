@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _OF_STORAGE = (StorageFullError, StorageUnavailableError, StorageConfigurationError)
 
+RESTART_HELPS = "This need not be its fault: restart it to go on."
+"""What is said to those whose work somebody interrupted too often."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -41,10 +44,11 @@ class Outcome:
         """The sentence for the owner of the work, once it is given up."""
         if self.is_final:
             return self.reason
+        reason = self.reason.rstrip(".")
         if self.ending is Ending.INTERRUPTED:
-            return f"{what} was interrupted {lease.interruptions + 1} times: {self.reason}."
+            return f"{what} was interrupted {lease.interruptions + 1} times: {reason}. {RESTART_HELPS}"
         times = "once" if lease.attempts == 1 else f"{lease.attempts} times"
-        return f"{what} failed {times}: {self.reason}."
+        return f"{what} failed {times}: {reason}."
 
 
 def outcome_of(error: Exception, permanent: frozenset[str] = frozenset()) -> Outcome:

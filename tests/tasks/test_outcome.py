@@ -89,8 +89,14 @@ def test_interruptions_are_counted_apart():
     assert not outcome.ends_work(lease(attempts=3), PATIENCE)
     assert outcome.ends_work(lease(interruptions=4), PATIENCE)
     assert outcome.told("Segment 2", lease(interruptions=4)) == (
-        "Segment 2 was interrupted 5 times: was ended by signal 9 (SIGKILL)."
+        "Segment 2 was interrupted 5 times: was ended by signal 9 (SIGKILL). "
+        "This need not be its fault: restart it to go on."
     )
+
+
+def test_a_reason_that_is_a_sentence_gets_no_second_full_stop():
+    outcome = outcome_of(JobError("ModelError", ["ModelError", "MLModelError"], "The lens cap is on."))
+    assert outcome.told("Segment 2", lease(3)) == "Segment 2 failed 3 times: The lens cap is on."
 
 
 def test_a_full_disk_never_ends_the_work():
