@@ -7,7 +7,7 @@ import pytest
 from graphql_api.signed_urls import FileLink, LinkError, check_query, expiry, sign, signed_query
 
 SECRET = b"a secret of the tests"
-LINK = FileLink("videos/a.mp4", int(time.time()) + 600, "video/mp4", "Über.mp4", attachment=True)
+LINK = FileLink("videos/a.mp4", int(time.time()) + 86400, "video/mp4", "Über.mp4", attachment=True)
 
 
 def query_of(link: FileLink, secret: bytes = SECRET) -> dict[str, str]:

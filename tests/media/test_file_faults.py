@@ -90,6 +90,7 @@ def test_reading_ends_quietly_only_where_the_file_is_at_fault(clip: Callable[[st
 
     class Video:
         stream = None
+        on_packet = None
 
         def __init__(self, number: int) -> None:
             self.container = Container(system_error(number, Container.name))

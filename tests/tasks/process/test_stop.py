@@ -160,7 +160,7 @@ async def test_signals_that_name_no_request_do_nothing(detect):
 
 
 async def test_a_stopped_overlay_leaves_no_file(media_dir, tmp_path, patience):
-    clip = media_dir / "nasa_13013.mp4"
+    clip = media_dir / "one-by-one-person-detection.mp4"
     values = {
         "source": str(clip),
         "tracked": [],
