@@ -176,7 +176,7 @@ async def test_a_stopped_overlay_leaves_no_file(media_dir, tmp_path, patience):
     async with started() as process:
         open_files = os.listdir(f"/proc/{process.pid}/fd")
         working = asyncio.create_task(
-            process.request(request, lambda told: told.get("overlay_frames_done") and has_begun.set())
+            process.request(request, lambda told: told.get("overlay_frames_done", 0) > 60 and has_begun.set())
         )
         await asyncio.wait_for(has_begun.wait(), 60)
         assert list(tmp_path.iterdir())
