@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from av.buffer import Buffer
+from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import VideoFrame
 
 
@@ -43,11 +44,18 @@ def orientation_of(frame: VideoFrame) -> Orientation:
 
     The matrix maps a stored point (x, y) to (a·x + c·y, b·x + d·y); see libavutil/display.h.
     """
-    side_data = cast(Mapping[str, Buffer], frame.side_data)
-    matrix = side_data.get("DISPLAYMATRIX")
+    matrix = _side_data(frame).get("DISPLAYMATRIX")
     if matrix is None:
         return UPRIGHT
     a, b, _, c, d = struct.unpack("=5i", bytes(matrix)[:20])
     if abs(b) + abs(c) > abs(a) + abs(d):
         return Orientation(transposed=True, flipped_x=c < 0, flipped_y=b < 0)
     return Orientation(flipped_x=a < 0, flipped_y=d < 0)
+
+
+def _side_data(frame: VideoFrame) -> Mapping[str, Buffer]:
+    """Like `frame.side_data`, but not kept by the frame.
+
+    That would be a cycle, and pictures would wait for the garbage collector, a hundred at a time.
+    """
+    return cast(Mapping[str, Buffer], SideDataContainer(frame))  # type: ignore[call-arg]

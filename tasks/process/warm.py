@@ -7,9 +7,6 @@ from typing import Any
 from tasks.process.protocol import Message
 from tasks.process.report import Report
 
-_GC_THRESHOLDS = (50_000, 20, 100)
-"""Rarer than Python's own: tracking makes many small objects and no cycles, and is a tenth faster so."""
-
 
 def warm(values: dict[str, Any], blobs: Sequence[bytes], report: Report) -> Message:
     """Import what work needs. All of it stays, so the garbage collector need not look at it again."""
@@ -20,5 +17,4 @@ def warm(values: dict[str, Any], blobs: Sequence[bytes], report: Report) -> Mess
 
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*_GC_THRESHOLDS)
     return Message("result")
