@@ -124,7 +124,7 @@ async def test_processes_are_found_by_their_parents_and_by_their_environment(tmp
     process = subprocess.Popen(command, env={"TMPDIR": f"{tmp_path}/tmp"})
     try:
         census.roots = {process.pid}
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not (found := census.of(Kind.WORKER)):
                 await asyncio.sleep(0.02)
         assert [one.pid for one in found] == [process.pid]

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 90.0
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 SLEEPER = "import time; print('up', flush=True); time.sleep(1000)"

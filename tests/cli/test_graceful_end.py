@@ -68,7 +68,7 @@ class Upload:
     async def answer(self):
         """Status and body."""
         try:
-            head, _, body = (await asyncio.wait_for(self._reader.read(), 20)).partition(b"\r\n\r\n")
+            head, _, body = (await asyncio.wait_for(self._reader.read(), 60)).partition(b"\r\n\r\n")
         finally:
             self._writer.close()
             with suppress(OSError):
@@ -81,7 +81,7 @@ def _stored(server):
 
 
 async def _until_stored(server):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not _stored(server):
             await asyncio.sleep(0.02)
 

@@ -145,7 +145,7 @@ async def test_an_upload_that_breaks_off_leaves_nothing(server, api, media_dir):
     await asyncio.sleep(0.5)
     writer.close()
     await writer.wait_closed()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while sorted(path for path in files.rglob("*") if path.is_file()) != before:
             await asyncio.sleep(0.1)
 

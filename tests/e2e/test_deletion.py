@@ -68,7 +68,7 @@ async def test_a_running_analysis_is_deleted_and_its_subscription_ends(server, a
     await running(api, analysis_id)
     started = asyncio.Event()
     watching = asyncio.create_task(watched_to_its_end(server, api, analysis_id, started))
-    await asyncio.wait_for(started.wait(), 30)
+    await asyncio.wait_for(started.wait(), 60)
     payload = await api.data(
         "mutation($id: ID!) { deleteAnalysis(id: $id) { deletedId userErrors { code } } }", id=analysis_id
     )

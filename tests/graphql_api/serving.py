@@ -187,11 +187,11 @@ class Socket:
         await self.connection.send(message if isinstance(message, (str, bytes)) else json.dumps(message))
 
     async def receive(self) -> Any:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return json.loads(await self.connection.recv())
 
     async def closed(self) -> tuple[int, str]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await self.connection.wait_closed()
         return self.connection.close_code, self.connection.close_reason
 

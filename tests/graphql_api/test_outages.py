@@ -62,7 +62,7 @@ class Client:
         return response.status_code, response.json()
 
     async def until(self, **wanted):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not wanted.items() <= (await self.health())[1].items():
                 await asyncio.sleep(0.05)
 
@@ -223,7 +223,7 @@ async def test_a_storage_that_is_away_at_the_start_is_waited_for(tmp_path, monke
     monkeypatch.setattr(app, "create_storage", lambda _url: away)
     monkeypatch.setattr(app, "_PREPARATION_SECONDS", 0.1)
     async with running(data_dir=tmp_path, database_url=url):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while len(away.answers) > 1:
                 await asyncio.sleep(0.05)
     wrong = Storage(tmp_path / "files", StorageConfigurationError("no such bucket"))

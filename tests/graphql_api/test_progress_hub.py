@@ -60,13 +60,13 @@ async def _hub(url):
 
 
 async def _until_heard(hub, redis):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (await redis.pubsub_numpat()):
             await asyncio.sleep(0.02)
 
 
 async def _next(updates):
-    return await asyncio.wait_for(anext(updates), 20)
+    return await asyncio.wait_for(anext(updates), 60)
 
 
 async def _chat(redis, analysis):
@@ -164,7 +164,7 @@ async def test_the_final_state_comes_although_its_message_was_lost_in_a_crowd(
         async with (
             aclosing(hub.follow(owner.id, quiet.id)) as one,
             aclosing(hub.follow_all(owner.id)) as every,
-            asyncio.timeout(20),
+            asyncio.timeout(60),
         ):
             await anext(one)
             seen = set()

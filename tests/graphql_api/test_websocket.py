@@ -33,7 +33,7 @@ def make(database, make_bare):
 
 
 async def _until(condition):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -41,7 +41,7 @@ async def _until(condition):
 async def _all(socket):
     """Every frame until the socket closes."""
     messages = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         try:
             while True:
                 messages.append(await socket.receive())

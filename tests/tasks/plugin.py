@@ -59,7 +59,7 @@ def eat_in_pieces():
     eaten = []
     while len(eaten) < 1024:
         eaten.append(np.empty(64 * 2**20, dtype=np.uint8))
-        eaten[-1][::2**16] = 1  # every page would take long where memory is slow to come
+        eaten[-1][0] = 1  # all of it would take long where memory is slow to come
 
 def eat_at_once():
     np.ones(64 * 2**30, dtype=np.uint8)

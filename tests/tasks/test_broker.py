@@ -16,7 +16,7 @@ from tasks.broker import QUEUE, make_broker
 from tasks.doorbell import ring
 from tasks.redis_clients import connect_redis, try_redis
 
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 90
 
 
 @pytest.fixture(autouse=True)

@@ -20,6 +20,7 @@ from storage.errors import StorageFullError
 from storage.local import LocalStorage
 from storage.local_writer import LocalWriter
 from tasks import runtime
+from tasks.sweeper import Sweeper
 from tests.tasks.harness import Harness, harness
 
 SETTINGS = AnalysisSettings(
@@ -122,16 +123,22 @@ async def test_a_disk_that_is_really_full_holds_up_work_and_nothing_more(
     """Database, files and scratch lie on it."""
     clip = media_dir / "gestures" / "eat.mkv"
     expected = await undisturbed(tmp_path / "undisturbed", clip)
-    async with harness(small_disk / "data", None, segment_seconds=1.0, min_free_bytes=0) as work:
+    async with harness(
+        small_disk / "data", None, segment_seconds=1.0, min_free_bytes=0, lease_seconds=3.0
+    ) as work:
         video = await work.add_video(clip)
         analysis = await create_analysis(work.owner.id, video, SETTINGS)
         ballast = await asyncio.to_thread(fill, small_disk, free_bytes)
         working = asyncio.create_task(_work_through_outages(work))
+        # A claim that could not even be given back is free when its lease ends, as in a real worker.
+        sweeping = asyncio.create_task(Sweeper(work.runtime).sweep_for_ever())
         await asyncio.sleep(FULL_SECONDS)
         is_waiting = not working.done()
         ballast.unlink()
         async with asyncio.timeout(120):
             await working
+        sweeping.cancel()
+        await asyncio.gather(sweeping, return_exceptions=True)
         analysis = await Analysis.get(id=analysis.id)
         assert is_waiting, "it must not be done while there is no room"
         assert analysis.status == AnalysisStatus.SUCCEEDED, analysis.error_message

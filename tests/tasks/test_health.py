@@ -93,7 +93,7 @@ async def test_a_worker_is_seen_while_it_lives(private_valkey, caplog, monkeypat
     reporting = asyncio.create_task(report_for_ever(runtime))
 
     async def until(condition) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not condition(await living_workers(redis)):
                 await asyncio.sleep(0.05)
 
@@ -116,7 +116,7 @@ async def test_a_worker_is_seen_while_it_lives(private_valkey, caplog, monkeypat
         await asyncio.sleep(0.3)
         assert not reporting.done()
         await asyncio.to_thread(private_valkey.start)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not await redis.keys("framewise:worker:*"):
                 await asyncio.sleep(0.05)
     finally:

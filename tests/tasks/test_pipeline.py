@@ -235,7 +235,7 @@ async def test_a_cancelled_analysis_leaves_nothing_running(plugin, tmp_path, med
         working = asyncio.create_task(work.work())
         await _until(lambda: Segment.filter(status=SegmentStatus.RUNNING).count(), 2)
         assert await apply(analysis.id, Action.CANCEL)
-        await asyncio.wait_for(working, 30)
+        await asyncio.wait_for(working, 60)
         assert await Segment.filter(status=SegmentStatus.RUNNING).count() == 0
 
 

@@ -14,12 +14,12 @@ from tests.tasks.harness import Harness, harness
 from tests.tasks.plugin import TROUBLEMAKERS
 
 LIMITS = {
-    "base_time_limit_seconds": 3.0,
+    "base_time_limit_seconds": 30.0,
     "frame_time_limit_seconds": 0.05,
-    "stall_seconds": 2.0,
+    "stall_seconds": 5.0,
     "analysis_process_memory_bytes": 2**30,
 }
-"""Small, so that what hangs is ended soon; a second of work passes them with ease."""
+"""Small, so that what hangs is ended soon; what works passes them with ease, also on a busy machine."""
 
 MARKER = AnalysisSettings("frame-marker", tracker=Tracker.SORT, min_confidence=0.2)
 HEALTHY = ("gestures/eat.mkv", "nasa_13013.mp4", "short_hamilton_clip.mp4")
@@ -28,8 +28,8 @@ REASONS = {
     "crashes": "crashed with signal 11 (SIGSEGV)",
     "crashes-late": "crashed with signal 11 (SIGSEGV)",
     "raises": "the lens cap is on",
-    "sleeps": "timed out after 2 s without progress",
-    "hangs": "timed out after 2 s without progress",
+    "sleeps": "timed out after 5 s without progress",
+    "hangs": "timed out after 5 s without progress",
     "eats-in-pieces": "out of memory at 1024 MB",
     "eats-at-once": "out of memory at 1024 MB",
 }

@@ -69,7 +69,7 @@ async def test_what_a_process_started_ends_with_it(detect, trial_models):
             async with pool.process() as process:
                 await process.request(detect("starts-another"))
         pid = int((trial_models / "child.pid").read_text())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while _runs(pid):
                 await asyncio.sleep(0.02)
     finally:
