@@ -54,6 +54,16 @@ class Settings(BaseSettings):
     """Address people reach the API at, for links to files; empty: taken from each request."""
     log_level: str = "INFO"
     """DEBUG, INFO, WARNING or ERROR."""
+    trusted_proxies: str = ""
+    """Addresses or networks of proxies, with commas, whose `X-Forwarded-For` and `-Proto` are believed."""
+    allowed_origins: str = ""
+    """Origins of other web pages, with commas, that may use cookies here; the server's own always may."""
+    graphiql: bool = True
+    """Whether browsers get GraphiQL at `/graphql`."""
+    introspection: bool = True
+    """Whether clients may ask for the schema."""
+    trusted_documents: Path | None = None
+    """A JSON file of `{"sha256 or name": "document"}`: if set, no other documents are executed."""
 
     # Accounts
     allow_sign_up: bool = True
@@ -76,8 +86,40 @@ class Settings(BaseSettings):
     """Largest GraphQL request without files."""
     max_query_tokens: PositiveInt = 10_000
     """Most tokens in a GraphQL document."""
+    max_query_depth: PositiveInt = 15
+    """Most fields below each other in a document, fragments followed."""
+    max_query_aliases: PositiveInt = 100
+    """Most aliases in a document, fragments followed."""
+    max_query_directives: PositiveInt = 100
+    """Most directives in a document, fragments followed."""
+    max_query_cost: PositiveInt = 50_000
+    """Most objects that a document may ask for, lists counted with their page sizes."""
     max_subscriptions_per_socket: PositiveInt = 100
     """Most subscriptions at once on one WebSocket."""
+    max_subscriptions_per_user: PositiveInt = 1000
+    """Most subscriptions of one account at once, on all sockets of one API process."""
+    max_sockets_per_user: PositiveInt = 100
+    """Most WebSockets of one account at once, on one API process."""
+    max_open_uploads_per_user: PositiveInt = 100
+    """Most resumable uploads of one account that are not finished."""
+    upload_expiry_seconds: PositiveInt = 86400
+    """How long a resumable upload is kept after its last byte came."""
+    max_imports_per_user: PositiveInt = 20
+    """Most videos of one account that are being fetched from a URL, or wait for it."""
+    import_timeout_seconds: PositiveFloat = 3600.0
+    """How long fetching a video from a URL may take."""
+    import_allowed_networks: str = ""
+    """Networks, with commas, that videos may be imported from although they are not public: cameras, a NAS."""
+
+    # How often: numbers as `10/minute`, several with commas
+    sign_in_rate_per_address: str = "30/minute"
+    """Sign-ins, successful or not, from one address."""
+    sign_in_rate_per_username: str = "10/minute,100/hour"
+    """Failed sign-ins for one username; beyond, it is locked out for a while that doubles each time."""
+    sign_up_rate_per_address: str = "10/hour"
+    """New accounts from one address."""
+    mutation_rate_per_user: str = "600/minute"
+    """Uploads, imports, starts and deletions of one account."""
     max_videos_per_user: PositiveInt = 10_000
     """Most videos one account keeps; rejected ones do not count."""
     max_video_duration_seconds: PositiveFloat = 24 * 3600
@@ -128,6 +170,8 @@ class Settings(BaseSettings):
     """How long events can be read."""
     detections_retention_days: PositiveFloat = 30.0
     """How long detections that no analysis refers to are kept for the next one."""
+    audit_retention_days: PositiveFloat = 365.0
+    """How long sign-ins, deletions and other steps that matter for security stay in the audit log."""
     abandoned_seconds: PositiveFloat = 86400.0
     """Age at which stored files that belong to nothing are removed."""
     housekeeping_interval_seconds: PositiveFloat = 3600.0

@@ -13,8 +13,10 @@ from tortoise.context import TortoiseContext, get_current_context
 APP = "framewise"
 MODEL_MODULES = (
     "domain.accounts.models",
+    "domain.accounts.audit",
     "domain.videos.models",
     "domain.analyses.models",
+    "domain.uploads.models",
     "domain.events",
     "domain.removals",
     "domain.duties",

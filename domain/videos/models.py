@@ -32,6 +32,9 @@ class Video(Leased):
     """Shared by all videos with the same content; null once the file of a rejected video is removed."""
     size_bytes = fields.BigIntField()
     sha256 = fields.CharField(max_length=64, db_index=True)
+    """Empty while its file is still being fetched from `source_url`, or if none was kept."""
+    source_url = fields.TextField(null=True)
+    """Where it is imported from."""
     container = fields.CharField(max_length=64, null=True)
     codec = fields.CharField(max_length=64, null=True)
     width = fields.IntField(null=True)
