@@ -1,7 +1,7 @@
 """What every storage can do."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
+from storage.appending import StorageAppender
 from storage.cancellation import run_blocking
 from storage.local_errors import writing
 from storage.local_writer import LocalWriter
@@ -64,6 +65,30 @@ class AbstractStorage(ABC):
         Raises:
             StorageFullError: There is no room for it.
         """
+
+    @abstractmethod
+    def appender(
+        self, key: str, *, state: str = "", offset_bytes: int = 0, fence: int = 0
+    ) -> AbstractAsyncContextManager[StorageAppender]:
+        """Begin a file that is written in several goes, or go on with it, also after the end of a process.
+
+        Leaving the block keeps what was saved. What was written and not saved is cut off by the next one.
+
+        Args:
+            key: The file.
+            state: Of the last `Saved` that the caller kept.
+            offset_bytes: Likewise.
+            fence: Higher than that of every appender of this file before. What a former one still writes
+                does not get into the file: it is refused, or else this one cannot finish the file.
+
+        Raises:
+            FileMissingError: What was saved is gone: the file has to be written anew.
+            WriterReplacedError: There was an appender with a higher fence.
+        """
+
+    @abstractmethod
+    async def discard_unfinished(self, key: str) -> None:
+        """Remove what appenders have written of an unfinished file; none is fine."""
 
     @abstractmethod
     async def put_file(self, key: str, path: Path) -> None:
@@ -126,11 +151,14 @@ class AbstractStorage(ABC):
         """
 
     @abstractmethod
-    async def remove_abandoned(self, older_than_seconds: float) -> int:
+    async def remove_abandoned(
+        self, older_than_seconds: float, unfinished: Collection[str] = frozenset()
+    ) -> int:
         """Remove what unfinished writes of ended processes left, and return how many there were.
 
         Args:
             older_than_seconds: Younger leftovers stay, since they may be writes that still go on.
+            unfinished: Keys of files that somebody will go on with by an `appender`; they stay as well.
         """
 
     @abstractmethod

@@ -21,5 +21,9 @@ class StorageUnavailableError(StorageError):
     """Raised when the disk or the S3 server fails or cannot be reached; trying later may help."""
 
 
+class WriterReplacedError(StorageError):
+    """Raised when a writer goes on with a file that a later one has taken over."""
+
+
 class StorageConfigurationError(StorageError):
     """Raised when the storage URL is wrong, the bucket is missing or the credentials are refused."""

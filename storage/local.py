@@ -5,7 +5,7 @@ import os
 import shutil
 import stat as stat_modes
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from io import FileIO
@@ -25,6 +25,7 @@ from storage.errors import (
     StorageUnavailableError,
 )
 from storage.keys import check_key, check_prefix
+from storage.local_appender import LocalAppender, discard
 from storage.local_errors import is_lack_of_room, reading, writing
 from storage.local_writer import LocalWriter
 
@@ -36,6 +37,8 @@ _LISTED_AT_ONCE = 1000
 class LocalStorage(AbstractStorage):
     """Keeps the file of key ``a/b`` at ``folder/a/b``, and files being written in ``folder/.incoming``.
 
+    What is written in several goes grows at ``folder/.partial/a/b``.
+
     Args:
         folder: Made when missing. It must be one file system, since finished files are renamed into place.
         fsync: Whether a file is on the disk, safe from a power cut, before it counts as stored. Costs a disk
@@ -45,6 +48,7 @@ class LocalStorage(AbstractStorage):
     def __init__(self, folder: Path, *, fsync: bool = False) -> None:
         self._folder = folder
         self._incoming = folder / ".incoming"
+        self._partial = folder / ".partial"
         self._fsync = fsync
 
     @override
@@ -67,6 +71,31 @@ class LocalStorage(AbstractStorage):
         except BaseException:
             await run_blocking(writer.discard)
             raise
+
+    @override
+    @asynccontextmanager
+    async def appender(
+        self, key: str, *, state: str = "", offset_bytes: int = 0, fence: int = 0
+    ) -> AsyncIterator[LocalAppender]:
+        appender = LocalAppender(
+            check_key(key),
+            self._partial / key,
+            fence,
+            fsync=self._fsync,
+            is_stored=self._is_stored,
+            move_into_place=self._move_into_place,
+        )
+        try:
+            await run_blocking(appender.open, offset_bytes)
+            yield appender
+        finally:
+            await run_blocking(appender.close)
+
+    @override
+    async def discard_unfinished(self, key: str) -> None:
+        path = self._partial / check_key(key)
+        with writing(key):
+            await run_blocking(discard, path)
 
     @override
     async def put_file(self, key: str, path: Path) -> None:
@@ -135,8 +164,12 @@ class LocalStorage(AbstractStorage):
         return None
 
     @override
-    async def remove_abandoned(self, older_than_seconds: float) -> int:
-        return await run_blocking(self._remove_abandoned, older_than_seconds)
+    async def remove_abandoned(
+        self, older_than_seconds: float, unfinished: Collection[str] = frozenset()
+    ) -> int:
+        latest = time.time() - older_than_seconds
+        count = await run_blocking(self._remove_abandoned, latest)
+        return count + await run_blocking(self._remove_partial, latest, unfinished)
 
     @override
     async def free_bytes(self) -> int | None:
@@ -258,8 +291,25 @@ class LocalStorage(AbstractStorage):
             relative = Path(folder).relative_to(self._folder)
             yield from ((relative / name).as_posix() for name in names if not name.startswith("."))
 
-    def _remove_abandoned(self, older_than_seconds: float) -> int:
-        latest = time.time() - older_than_seconds
+    def _is_stored(self, key: str, size_bytes: int) -> bool:
+        stored = self._stat(key)
+        return stored is not None and stored.size_bytes == size_bytes
+
+    def _remove_partial(self, latest: float, unfinished: Collection[str]) -> int:
+        count = 0
+        for folder, _, names in os.walk(self._partial):
+            for path in (Path(folder, name) for name in names):
+                name = path.name.removeprefix(".").removesuffix(".fence")
+                main = path if not path.name.startswith(".") else path.with_name(name)
+                if main.relative_to(self._partial).as_posix() in unfinished:
+                    continue
+                with writing("an abandoned file"), suppress(FileNotFoundError):
+                    if path.stat().st_mtime <= latest:
+                        path.unlink()
+                        count += path == main
+        return count
+
+    def _remove_abandoned(self, latest: float) -> int:
         count = 0
         with writing("an abandoned file"), suppress(FileNotFoundError), os.scandir(self._incoming) as entries:
             for entry in entries:

@@ -1,7 +1,7 @@
 """Files in a bucket of an S3 server: AWS, Ceph, SeaweedFS, Garage and others."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,10 +18,13 @@ from storage.cancellation import run_blocking, uncancelled
 from storage.content_disposition import content_disposition
 from storage.errors import FileMissingError, InvalidKeyError, StorageConfigurationError
 from storage.keys import check_key, check_prefix
+from storage.s3_appender import S3Appender
 from storage.s3_errors import error_code, s3_errors
 from storage.s3_writer import PART_BYTES, S3Writer
 
 _CHUNK_BYTES = 2**20
+_PARTIAL = ".partial/"
+"""Folder of the ends of unfinished files; no key begins with a dot."""
 _SOURCE_SECONDS = 6 * 3600
 _LONGEST_PRESIGNED_SECONDS = 7 * 86400
 
@@ -112,6 +115,32 @@ class S3Storage(AbstractStorage):
         except BaseException:
             await uncancelled(writer.abort())
             raise
+
+    @override
+    @asynccontextmanager
+    async def appender(
+        self, key: str, *, state: str = "", offset_bytes: int = 0, fence: int = 0
+    ) -> AsyncIterator[S3Appender]:
+        appender = S3Appender(
+            (await self._clients()).server,
+            self._bucket,
+            self._object_key(key),
+            tails=f"{self._prefix}{_PARTIAL}{key}",
+            key=key,
+            state=state,
+            offset_bytes=offset_bytes,
+        )
+        await appender.open()
+        try:
+            yield appender
+        finally:
+            await uncancelled(appender.close())
+
+    @override
+    async def discard_unfinished(self, key: str) -> None:
+        object_key = self._object_key(key)
+        await self._abort_uploads(object_key, lambda upload: bool(upload["Key"] == object_key))
+        await self._delete_partial(f"{_PARTIAL}{key}/", lambda _: True)
 
     @override
     async def put_file(self, key: str, path: Path) -> None:
@@ -220,22 +249,23 @@ class S3Storage(AbstractStorage):
         )
 
     @override
-    async def remove_abandoned(self, older_than_seconds: float) -> int:
+    async def remove_abandoned(
+        self, older_than_seconds: float, unfinished: Collection[str] = frozenset()
+    ) -> int:
         latest = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
-        client = (await self._clients()).server
-        count = 0
-        with s3_errors(self._bucket):
-            pages = client.get_paginator("list_multipart_uploads").paginate(
-                Bucket=self._bucket, Prefix=self._prefix
+
+        def is_abandoned(upload: dict[str, Any]) -> bool:
+            return (
+                upload["Initiated"] <= latest and upload["Key"].removeprefix(self._prefix) not in unfinished
             )
-            async for page in pages:
-                for upload in page.get("Uploads", []):
-                    if upload["Initiated"] <= latest:
-                        await client.abort_multipart_upload(
-                            Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"]
-                        )
-                        count += 1
-        return count
+
+        def is_left_over(item: dict[str, Any]) -> bool:
+            key = item["Key"].removeprefix(self._prefix + _PARTIAL).rpartition("/")[0]
+            return item["LastModified"] <= latest and key not in unfinished
+
+        return await self._abort_uploads(self._prefix, is_abandoned) + await self._delete_partial(
+            _PARTIAL, is_left_over
+        )
 
     @override
     async def free_bytes(self) -> int | None:
@@ -244,6 +274,34 @@ class S3Storage(AbstractStorage):
         with s3_errors(self._bucket):
             await client.head_bucket(Bucket=self._bucket)
         return None
+
+    async def _abort_uploads(self, prefix: str, is_chosen: Callable[[dict[str, Any]], bool]) -> int:
+        client = (await self._clients()).server
+        count = 0
+        with s3_errors(self._bucket):
+            pages = client.get_paginator("list_multipart_uploads").paginate(
+                Bucket=self._bucket, Prefix=prefix
+            )
+            async for page in pages:
+                for upload in filter(is_chosen, page.get("Uploads", [])):
+                    await client.abort_multipart_upload(
+                        Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+                    )
+                    count += 1
+        return count
+
+    async def _delete_partial(self, folder: str, is_chosen: Callable[[dict[str, Any]], bool]) -> int:
+        client = (await self._clients()).server
+        count = 0
+        with s3_errors(self._bucket):
+            pages = client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=self._prefix + folder
+            )
+            async for page in pages:
+                for item in filter(is_chosen, page.get("Contents", [])):
+                    await client.delete_object(Bucket=self._bucket, Key=item["Key"])
+                    count += 1
+        return count
 
     def _object_key(self, key: str) -> str:
         return self._prefix + check_key(key)
@@ -261,8 +319,9 @@ class S3Storage(AbstractStorage):
         )
         with s3_errors(prefix):
             async for page in pages:
-                if objects := page.get("Contents"):
-                    yield [item["Key"] for item in objects]
+                found = [item["Key"] for item in page.get("Contents", [])]
+                if object_keys := [key for key in found if not key.startswith(self._prefix + _PARTIAL)]:
+                    yield object_keys
 
     async def _presigned(self, client: Any, key: str, answer_headers: dict[str, str], seconds: int) -> str:
         parameters = {"Bucket": self._bucket, "Key": self._object_key(key), **answer_headers}

@@ -14,7 +14,7 @@ from storage.errors import (
     StorageUnavailableError,
 )
 
-_MISSING = {"NoSuchKey", "404", "NotFound"}
+_MISSING = {"NoSuchKey", "NoSuchUpload", "InvalidPart", "404", "NotFound"}
 _NO_ROOM = {
     "QuotaExceeded",
     "EntityTooLarge",
