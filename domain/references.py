@@ -40,16 +40,19 @@ async def _existing(folder: str, names: list[str]) -> set[str]:
         ids = {name: _uuid(name) for name in names}
         known = await _look_up(_ROWS_BY_ID[folder], "id", [key for key in ids.values() if key is not None])
         return {name for name, key in ids.items() if key is None or str(key) in known}
-    return await _look_up("videos", "sha256" if folder == _DETECTIONS else "storage_key", names)
+    if folder == _DETECTIONS:
+        return await _look_up("videos", "sha256", names)
+    sources = await _look_up("videos", "storage_key", names)
+    return sources | await _look_up("uploads", "storage_key", names, "AND video_id IS NULL")
 
 
-async def _look_up(table: str, column: str, values: list[UUID] | list[str]) -> set[str]:
+async def _look_up(table: str, column: str, values: list[UUID] | list[str], condition: str = "") -> set[str]:
     found: set[str] = set()
     for start in range(0, len(values), _MOST_NAMES):
         part = values[start : start + _MOST_NAMES]
         rows = await fetch_rows(
             f"SELECT DISTINCT {column} AS name FROM {table} "  # noqa: S608 - constants and placeholders
-            f"WHERE {column} IN ({placeholders(len(part))})",
+            f"WHERE {column} IN ({placeholders(len(part))}) {condition}",
             *part,
         )
         found.update(str(row["name"]) for row in rows)

@@ -17,6 +17,9 @@ from storage.errors import InvalidKeyError, StorageError
 
 log = logging.getLogger(__name__)
 
+_SOURCES = "uploads/"
+"""Folder of files that may be written in several goes."""
+
 REPEAT_SECONDS = 10.0
 """Time between two removals of the same prefix, and before a failed one is tried again."""
 
@@ -125,6 +128,8 @@ async def _remove(storage: AbstractStorage, prefix: str) -> bool:
     try:
         await storage.delete(prefix)
         await storage.delete_prefix(prefix)
+        if prefix.startswith(_SOURCES):
+            await storage.discard_unfinished(prefix)
     except InvalidKeyError:
         log.exception("%r is no place in the storage", prefix)
     return True

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 import orjson
@@ -19,8 +18,8 @@ from domain.errors import (
     UserFacingError,
 )
 from domain.videos import models, service
-from domain.videos.content import replace_lost_file
 from domain.videos.idempotency import UploadKey, find_upload
+from domain.videos.stored_file import drop, keep_or_drop
 from graphql_api.analyses.settings import AnalysisSettingsInput
 from graphql_api.analyses.types import Analysis
 from graphql_api.context import Context, Info
@@ -28,8 +27,6 @@ from graphql_api.errors import Payload, UserError, user_error
 from graphql_api.fields import mutation
 from graphql_api.uploads import StreamedFile
 from graphql_api.videos import Video
-from storage.base import AbstractStorage
-from storage.errors import StorageError
 from tasks.analyses import analysis_limits, complete_settings
 from tasks.doorbell import ring
 
@@ -50,7 +47,8 @@ class UploadMutations:
         "Upload videos, by the GraphQL multipart request specification. Each is looked at after the answer; "
         "`analyze` also starts an analysis of each. `idempotencyKey` is any text of yours, up to 255 "
         "characters: the same key with the same files and settings makes nothing new but gives the first "
-        "answer again, and completes an upload that broke off."
+        "answer again, and completes an upload that broke off.",
+        counted=True,
     )
     async def upload_videos(
         self,
@@ -128,10 +126,9 @@ class _Request:
                 upload_key=self._key_of(number),
             )
         except (UserFacingError, NotSignedInError):
-            await _discard(state.storage, upload)
+            await drop(state.storage, upload.storage_key)
             raise
-        if row.storage_key != upload.storage_key and not await _mend(state.storage, row, upload):
-            await _discard(state.storage, upload)
+        await keep_or_drop(state.storage, row, upload.storage_key)
         return row
 
     async def _create_analysis(self, row: models.Video, settings: AnalysisSettings) -> AnalysisRow:
@@ -162,28 +159,6 @@ def _settings(context: Context, analyze: AnalysisSettingsInput | None) -> Analys
     return complete_settings(
         analyze.requested(), app.resolved_weights_dir(), app.resolved_weights_mirror(), ("analyze",)
     )
-
-
-async def _mend(storage: AbstractStorage, row: models.Video, upload: StreamedFile) -> bool:
-    """Use the uploaded file where the stored one with the same content was lost; whether it was."""
-    if row.storage_key is None:
-        return False
-    try:
-        stored = await storage.stat(row.storage_key)
-    except StorageError:
-        return False
-    if stored is not None and stored.size_bytes == upload.size_bytes:
-        return False
-    if not await replace_lost_file(row.storage_key, upload.storage_key):
-        return False
-    row.storage_key = upload.storage_key
-    return True
-
-
-async def _discard(storage: AbstractStorage, upload: StreamedFile) -> None:
-    """Remove a file that no video needs; what cannot be removed now, housekeeping finds."""
-    with suppress(StorageError):
-        await storage.delete(upload.storage_key)
 
 
 def _file_error(error: UserFacingError, number: int) -> UserError:

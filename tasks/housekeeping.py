@@ -5,12 +5,15 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from domain.account_deletion import finish_account_deletions
+from domain.accounts.audit import prune_audit
 from domain.accounts.service import delete_expired_sessions
 from domain.duties import take_duty
 from domain.events import prune_events
 from domain.holders import this_process
 from domain.outages import is_outage
 from domain.removals import process_removals
+from domain.uploads.deletion import delete_expired_uploads
+from domain.uploads.service import unfinished_keys
 from tasks.garbage import remove_unowned, remove_unused_detections
 from tasks.runtime import Runtime
 from tasks.scratch import remove_dead_scratch
@@ -28,12 +31,16 @@ async def keep_house(runtime: Runtime) -> None:
     """One round: unfinished and unowned files, unused detections, old events, ended sessions."""
     settings, storage = runtime.settings, runtime.storage
     removed = {
-        "unfinished files": await storage.remove_abandoned(settings.abandoned_seconds),
+        "expired uploads": await delete_expired_uploads(),
+        "unfinished files": await storage.remove_abandoned(
+            settings.abandoned_seconds, await unfinished_keys()
+        ),
         "unowned files": await remove_unowned(storage, settings.abandoned_seconds),
         "unused detections": await remove_unused_detections(
             storage, settings.detections_retention_days * _DAY_SECONDS
         ),
         "old events": await prune_events(settings.event_retention_days),
+        "old entries of the audit log": await prune_audit(settings.audit_retention_days),
     }
     await delete_expired_sessions()
     told = ", ".join(f"{count} {name}" for name, count in removed.items() if count)

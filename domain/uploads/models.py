@@ -31,6 +31,11 @@ class Upload(Model):
     expires_at = fields.DatetimeField()
     created_at = fields.DatetimeField(auto_now_add=True)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all bytes are stored; it may still have to become a video."""
+        return bool(self.offset_bytes == self.size_bytes)
+
     class Meta:
         table = "uploads"
         unique_together = (("owner_id", "idempotency_key"),)

@@ -2,8 +2,6 @@
 
 from uuid import UUID
 
-from domain.videos.models import Video
-
 _SOURCE = "source"
 
 
@@ -58,10 +56,10 @@ _CONTENT_TYPES = {
 }
 
 
-def content_type(video: Video) -> str:
-    """The media type of the file, by its container."""
-    containers = (video.container or "").split(",")
-    if "webm" in containers and video.filename.lower().endswith(".webm"):
+def content_type(container: str | None, filename: str) -> str:
+    """The media type of a video's file, by its container."""
+    containers = (container or "").split(",")
+    if "webm" in containers and filename.lower().endswith(".webm"):
         return "video/webm"
     return next(
         (_CONTENT_TYPES[name] for name in containers if name in _CONTENT_TYPES), "application/octet-stream"
