@@ -65,7 +65,7 @@ class Sweeper:
             await fail_analysis(analysis_id, f"The work {told} {RESTART_HELPS}")
             await push_progress(runtime, analysis_id, now=True)
         for lease in await sweep_expired_probes(patience.max_interruptions):
-            await reject_video(lease, f"Examining the file {told} Upload it again.")
+            await reject_video(lease, f"Taking in the file {told} Send it again.")
 
     async def _look_at_storage(self) -> None:
         runtime = self._runtime

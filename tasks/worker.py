@@ -27,6 +27,7 @@ from tasks.doorbell import ring
 from tasks.early import make_pool
 from tasks.health import prepare_patiently, report_for_ever
 from tasks.housekeeping import keep_house_for_ever
+from tasks.importer import Importer
 from tasks.process.pool import ProcessPool
 from tasks.redis_clients import connect_redis
 from tasks.runtime import Runtime
@@ -134,6 +135,7 @@ class WorkerRuntime(Middleware):
             return
         self._start(Sweeper(runtime).sweep_for_ever())
         self._start(keep_house_for_ever(runtime))
+        self._start(Importer(runtime).import_for_ever())
         self._is_ready.set()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:

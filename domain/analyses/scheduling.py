@@ -28,14 +28,16 @@ BUSY = """
 SELECT owner_id, COUNT(*) AS pieces FROM (
     SELECT a.owner_id FROM segments s JOIN analyses a ON a.id = s.analysis_id WHERE s.status = 'RUNNING'
     UNION ALL SELECT owner_id FROM analyses WHERE lease_expires_at IS NOT NULL
-    UNION ALL SELECT owner_id FROM videos WHERE lease_expires_at IS NOT NULL) leased
+    UNION ALL SELECT owner_id FROM videos
+      WHERE lease_expires_at IS NOT NULL AND storage_key IS NOT NULL) leased
 GROUP BY owner_id
 """
-"""Accounts, and how many pieces of work of any kind each has running."""
+"""Accounts, and how many pieces of work of any kind each has running; fetching files takes no slot."""
 
 _NEXT_TURN = f"""
 SELECT work.owner_id, work.kind FROM (
-    SELECT owner_id, 0 AS kind FROM videos WHERE status = 'PROBING' AND lease_expires_at IS NULL
+    SELECT owner_id, 0 AS kind FROM videos
+      WHERE status = 'PROBING' AND storage_key IS NOT NULL AND lease_expires_at IS NULL
     UNION SELECT a.owner_id, 1 FROM analyses a JOIN videos v ON v.id = a.video_id
       WHERE a.advance_due = $1 AND a.lease_expires_at IS NULL AND a.status IN ('QUEUED', 'RUNNING')
         AND v.status <> 'PROBING'

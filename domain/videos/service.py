@@ -4,12 +4,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import PurePosixPath
 from uuid import UUID, uuid4
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.exceptions import IntegrityError
-from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 from tortoise.transactions import in_transaction
 
@@ -18,11 +16,15 @@ from domain.errors import LimitExceededError, NotFoundError, NotSignedInError
 from domain.events import EventKind, record_event
 from domain.holders import this_process
 from domain.leases import VANISHED, Ending, Lease, expiry, lease_of
+from domain.pages import Rows, contains_text
 from domain.removals import note_removals
 from domain.sql import fetch_rows, skip_locked
 from domain.videos.content import stored_key
+from domain.videos.filenames import title_of
 from domain.videos.idempotency import UploadKey, columns_of, find_upload
 from domain.videos.models import Video, VideoStatus
+
+_TO_PROBE = "status = 'PROBING' AND storage_key IS NOT NULL AND lease_expires_at IS NULL"
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,15 @@ async def room_for_videos(owner_id: UUID, max_videos_per_user: int) -> int:
     return max(0, max_videos_per_user - kept)
 
 
+async def check_room_for_video(owner_id: UUID, max_videos_per_user: int) -> None:
+    """Raise LimitExceededError if the account keeps as many videos as it may."""
+    if not await room_for_videos(owner_id, max_videos_per_user):
+        raise LimitExceededError(
+            f"You keep {max_videos_per_user} videos, the most this server allows: delete some first.",
+            limit="max_videos_per_user",
+        )
+
+
 async def create_video(
     owner_id: UUID, new: NewVideo, *, max_videos_per_user: int, upload_key: UploadKey | None = None
 ) -> Video:
@@ -92,22 +103,18 @@ async def create_video(
     earlier = await find_upload(owner_id, upload_key)
     if earlier is not None:
         return earlier
-    if not await room_for_videos(owner_id, max_videos_per_user):
-        raise LimitExceededError(
-            f"You keep {max_videos_per_user} videos, the most this server allows: delete some first.",
-            limit="max_videos_per_user",
-        )
+    await check_room_for_video(owner_id, max_videos_per_user)
     video = Video(
         id=uuid4(),
         owner_id=owner_id,
-        title=PurePosixPath(new.filename).stem or new.filename,
+        title=title_of(new.filename),
         filename=new.filename,
         storage_key=new.storage_key,
         size_bytes=new.size_bytes,
         sha256=new.sha256,
         **columns_of(upload_key),
     )
-    return await _insert(video, upload_key)
+    return await insert_video(video, upload_key)
 
 
 async def create_rejected_video(
@@ -124,7 +131,7 @@ async def create_rejected_video(
     video = Video(
         id=uuid4(),
         owner_id=owner_id,
-        title=PurePosixPath(filename).stem or filename,
+        title=title_of(filename),
         filename=filename,
         size_bytes=size_bytes,
         sha256="",
@@ -132,12 +139,12 @@ async def create_rejected_video(
         rejection_reason=reason,
         **columns_of(upload_key),
     )
-    return await _insert(video, upload_key)
+    return await insert_video(video, upload_key)
 
 
-async def _insert(video: Video, upload_key: UploadKey | None) -> Video:
+async def insert_video(video: Video, upload_key: UploadKey | None) -> Video:
     """Write a new video and its event; or the video that a request with the same key wrote just now."""
-    kind = EventKind.VIDEO_UPLOADED if video.storage_key is not None else EventKind.VIDEO_REJECTED
+    kind = EventKind.VIDEO_REJECTED if video.status is VideoStatus.REJECTED else EventKind.VIDEO_UPLOADED
     try:
         async with in_transaction() as connection:
             if video.storage_key is not None:
@@ -158,11 +165,10 @@ async def _insert(video: Video, upload_key: UploadKey | None) -> Video:
 
 
 async def claim_probe(owner_id: UUID, lease_seconds: float) -> tuple[Lease, Video] | None:
-    """Claim the oldest video of an account that nobody probes yet."""
+    """Claim the oldest video of an account that has its file and that nobody probes yet."""
     rows = await fetch_rows(
         "UPDATE videos SET fence = fence + 1, attempts = attempts + 1, lease_expires_at = $1, "  # noqa: S608
-        "holder = $2 WHERE status = 'PROBING' AND lease_expires_at IS NULL AND id = ("
-        "SELECT id FROM videos WHERE owner_id = $3 AND status = 'PROBING' AND lease_expires_at IS NULL "
+        f"holder = $2 WHERE {_TO_PROBE} AND id = (SELECT id FROM videos WHERE owner_id = $3 AND {_TO_PROBE} "
         f"ORDER BY created_at LIMIT 1 {skip_locked()}) RETURNING id, fence, attempts, interruptions",
         expiry(lease_seconds),
         this_process(),
@@ -250,22 +256,23 @@ async def sweep_expired_probes(max_interruptions: int) -> list[Lease]:
 
 
 def filter_videos(
-    videos: QuerySet[Video],
+    videos: Rows,
     *,
     status: VideoStatus | None = None,
     search: str | None = None,
     external_id: str | None = None,
     created_after: datetime | None = None,
     created_before: datetime | None = None,
-) -> QuerySet[Video]:
+) -> Rows:
     """Those videos that meet every condition given; `search` looks in titles and file names."""
-    conditions = {
-        "status": status,
-        "external_id": external_id,
-        "created_at__gt": created_after,
-        "created_at__lt": created_before,
-    }
-    videos = videos.filter(**{name: value for name, value in conditions.items() if value is not None})
+    for condition, value in (
+        ("status = ?", None if status is None else status.value),
+        ("external_id = ?", external_id),
+        ("created_at > ?", created_after),
+        ("created_at < ?", created_before),
+    ):
+        videos = videos if value is None else videos.where(condition, value)
     if search:
-        videos = videos.filter(Q(title__icontains=search) | Q(filename__icontains=search))
+        condition, values = contains_text(("title", "filename"), search)
+        videos = videos.where(condition, *values)
     return videos
