@@ -33,6 +33,8 @@ _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
 _UPLOAD_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=900)
 _HEALTH_TIMEOUT = aiohttp.ClientTimeout(total=10)
 _SOCKET_TIMEOUT_SECONDS = 10.0
+_SIGN_IN_PAUSES_SECONDS = (2.0, 4.0, 8.0, 16.0, 32.0)
+"""Before further tries, where too many sign in from this address; together longer than a minute."""
 _UNAUTHENTICATED_CLOSE_CODES = {4401, 4403}
 
 BytesCallback = Callable[[int], None]
@@ -127,17 +129,27 @@ class FramewiseClient:
     async def sign_in(self) -> None:
         """Begin a session with the login.
 
+        Where many commands of one machine sign in at once, it waits for its turn.
+
         Raises:
             SignInError: The username or the password is wrong.
+            RequestRefusedError: There were too many sign-ins; nothing is said about these ones.
         """
         if self.login is None:
             raise SignInError("The sign-in has ended: get a new access token.")
-        try:
-            self._session = await self._new_session(operations.SIGN_IN, {"input": vars(self.login)})
-        except RequestRefusedError as error:
-            raise SignInError(
-                f"Cannot sign in as {self.login.username} at {self.base_url}: {error}"
-            ) from error
+        for pause_seconds in (*_SIGN_IN_PAUSES_SECONDS, None):
+            try:
+                self._session = await self._new_session(operations.SIGN_IN, {"input": vars(self.login)})
+            except RequestRefusedError as error:
+                if error.code != "LIMIT_EXCEEDED":
+                    raise SignInError(
+                        f"Cannot sign in as {self.login.username} at {self.base_url}: {error}"
+                    ) from error
+                if pause_seconds is None or "sign_in_rate_per_address" not in str(error):
+                    raise
+                await asyncio.sleep(pause_seconds)
+            else:
+                return
 
     async def renew(self) -> None:
         """Get a new access token: with the refresh token, or by signing in again.

@@ -1,7 +1,7 @@
 """The decorators of resolvers: typed, with the permission and error handling that every field shares."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import strawberry
 from strawberry.permission import BasePermission
@@ -9,8 +9,10 @@ from strawberry.types.field import StrawberryField
 
 from graphql_api.errors import Payload, ReturnsUserErrors
 from graphql_api.permissions import IsSignedIn
+from graphql_api.rate_limits.mutations import CountsForRate
 
 P = TypeVar("P", bound=Payload)
+_Stream: TypeAlias = AsyncIterator[Any] | Awaitable[AsyncIterator[Any]]
 
 
 def field(
@@ -29,26 +31,33 @@ def field(
 
 
 def mutation(
-    description: str, *, signed_in: bool = True, name: str | None = None
+    description: str, *, signed_in: bool = True, name: str | None = None, counted: bool = False
 ) -> Callable[[Callable[..., Awaitable[P]]], StrawberryField]:
-    """A mutation: an async resolver that returns its payload; a `UserFacingError` becomes `userErrors`."""
+    """A mutation: an async resolver that returns its payload; a `UserFacingError` becomes `userErrors`.
+
+    `counted`: how often somebody may call it, and others like it, is limited by `mutation_rate_per_user`.
+    """
     return cast(
         "Callable[[Callable[..., Awaitable[P]]], StrawberryField]",
         strawberry.mutation(
             name=name,
             description=description,
             permission_classes=_permissions(signed_in),
-            extensions=[ReturnsUserErrors()],
+            # The last one is the outermost.
+            extensions=[*([CountsForRate()] if counted else []), ReturnsUserErrors()],
         ),
     )
 
 
 def subscription(
     description: str, *, signed_in: bool = True, name: str | None = None
-) -> Callable[[Callable[..., AsyncIterator[Any]]], StrawberryField]:
-    """A subscription: an async generator. It ends with the socket's sign-in; see `graphql_api.websocket`."""
+) -> Callable[[Callable[..., _Stream]], StrawberryField]:
+    """A subscription: an async generator, or a coroutine that gives a `Feed` which subscribers may share.
+
+    It ends with the sign-in of its socket: no resolver has to look after that. See `graphql_api.websocket`.
+    """
     return cast(
-        "Callable[[Callable[..., AsyncIterator[Any]]], StrawberryField]",
+        "Callable[[Callable[..., _Stream]], StrawberryField]",
         strawberry.subscription(
             name=name, description=description, permission_classes=_permissions(signed_in)
         ),

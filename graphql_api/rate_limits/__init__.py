@@ -1,0 +1,1 @@
+"""How often somebody may do something: sign in, sign up, upload, import, start, delete."""
