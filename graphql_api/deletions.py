@@ -22,19 +22,27 @@ class DeletePayload(Payload):
 
 @strawberry.type
 class DeletionMutations:
-    @mutation("Delete a video with all analyses of it. Running ones stop.")
+    @mutation("Delete a video with all analyses of it. Running ones stop.", counted=True)
     async def delete_video(self, info: Info, id: strawberry.ID) -> DeletePayload:
         state, key = info.context.state, require_uuid(id, "Video", "id")
         await deletion.delete_video(
-            state.storage, info.context.user_id, key, late_write_seconds=_late_write_seconds(info)
+            state.storage,
+            info.context.user_id,
+            key,
+            late_write_seconds=_late_write_seconds(info),
+            caller=info.context.caller,
         )
         return DeletePayload(deleted_id=id)
 
-    @mutation("Delete an analysis with its results. If it is running, it stops.")
+    @mutation("Delete an analysis with its results. If it is running, it stops.", counted=True)
     async def delete_analysis(self, info: Info, id: strawberry.ID) -> DeletePayload:
         state, key = info.context.state, require_uuid(id, "Analysis", "id")
         await deletion.delete_analysis(
-            state.storage, info.context.user_id, key, late_write_seconds=_late_write_seconds(info)
+            state.storage,
+            info.context.user_id,
+            key,
+            late_write_seconds=_late_write_seconds(info),
+            caller=info.context.caller,
         )
         return DeletePayload(deleted_id=id)
 
@@ -43,12 +51,16 @@ class DeletionMutations:
     )
     async def delete_account(self, info: Info, password: str) -> DeletePayload:
         viewer = await info.context.require_viewer()
-        await delete_account(
-            info.context.state.storage,
-            viewer.user,
-            password,
-            late_write_seconds=_late_write_seconds(info),
-        )
+        state, caller = info.context.state, info.context.caller
+        async with state.password_guard.password(viewer.user.username, caller):
+            await delete_account(
+                state.storage,
+                viewer.user,
+                password,
+                late_write_seconds=_late_write_seconds(info),
+                caller=caller,
+            )
+        info.context.cookies.clear()
         return DeletePayload(deleted_id=global_id("User", viewer.user.id))
 
 

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from tortoise.transactions import in_transaction
 
+from domain.accounts.audit import UNKNOWN_CALLER, AuditKind, Caller, Person, tell, write_entry
 from domain.accounts.models import RefreshToken, Session, User
 from domain.accounts.service import is_password_of
 from domain.errors import WrongCredentialsError
@@ -15,7 +16,7 @@ _GOING = "deleted:"
 _AFTER_GOING = "deleted;"
 
 
-async def begin_deletion(user: User, password: str) -> None:
+async def begin_deletion(user: User, password: str, *, caller: Caller = UNKNOWN_CALLER) -> None:
     """End the sessions of an account, free its username, and mark it for `going_accounts`.
 
     Raises:
@@ -33,9 +34,14 @@ async def begin_deletion(user: User, password: str) -> None:
         if marked:
             await RefreshToken.filter(session__user_id=user.id).using_db(connection).delete()
             await Session.filter(user_id=user.id).using_db(connection).delete()
+            person = Person(user.id, user.username)
+            entry = await write_entry(
+                AuditKind.ACCOUNT_DELETED, person, caller, subject_id=user.id, connection=connection
+            )
     if not marked:
         # The password was changed meanwhile, or another request has begun to delete the account.
         raise WrongCredentialsError("This is not your password (any more).", ("password",))
+    tell(entry)
 
 
 async def going_accounts() -> list[UUID]:

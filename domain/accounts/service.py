@@ -8,10 +8,12 @@ from uuid import UUID, uuid4
 from tortoise.exceptions import IntegrityError
 from tortoise.transactions import in_transaction
 
+from domain.accounts.audit import UNKNOWN_CALLER, AuditKind, Caller, Person, record, tell, write_entry
 from domain.accounts.models import RefreshToken, Session, User
 from domain.accounts.passwords import hash_password, needs_rehash, verify_password
 from domain.accounts.rules import (
     MAX_PASSWORD_LENGTH,
+    MAX_USERNAME_LENGTH,
     check_password,
     clean_email,
     clean_full_name,
@@ -26,7 +28,19 @@ from domain.accounts.tokens import (
     read_access_token,
 )
 from domain.errors import ConflictError, InvalidError, NotSignedInError, WrongCredentialsError
+from domain.sql import fetch_values, stored_moment
 from domain.text import is_storable
+
+_LONGEST_KEY = 3 * MAX_USERNAME_LENGTH
+"""Some letters become three when upper and lower case are made alike."""
+
+
+_USER_COLUMNS = tuple(User._meta.fields_db_projection.values())
+_SESSION_SQL = (
+    f"SELECT sessions.expires_at, {', '.join(f'users.{column}' for column in _USER_COLUMNS)} "  # noqa: S608
+    "FROM sessions JOIN users ON users.id = sessions.user_id "
+    "WHERE sessions.id = ? AND sessions.user_id = ? AND sessions.revoked_at IS NULL"
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +73,12 @@ class Viewer:
 
 
 async def create_user(
-    username: str, password: str, email: str | None = None, full_name: str | None = None
+    username: str,
+    password: str,
+    email: str | None = None,
+    full_name: str | None = None,
+    *,
+    caller: Caller = UNKNOWN_CALLER,
 ) -> User:
     """Make an account.
 
@@ -74,21 +93,32 @@ async def create_user(
     full_name = None if full_name is None else clean_full_name(full_name)
     if await User.exists(username_key=key):
         raise _username_taken()
+    user = User(
+        id=uuid4(),
+        username=name,
+        username_key=key,
+        email=email,
+        full_name=full_name,
+        password_hash=await hash_password(password),
+    )
     try:
-        return await User.create(
-            id=uuid4(),
-            username=name,
-            username_key=key,
-            email=email,
-            full_name=full_name,
-            password_hash=await hash_password(password),
-        )
+        async with in_transaction() as connection:
+            await user.save(using_db=connection, force_create=True)
+            entry = await write_entry(AuditKind.SIGNED_UP, _person(user), caller, connection=connection)
     except IntegrityError:
         raise _username_taken() from None
+    tell(entry)
+    return user
 
 
 async def sign_up(
-    settings: AccountSettings, username: str, password: str, email: str | None, full_name: str | None
+    settings: AccountSettings,
+    username: str,
+    password: str,
+    email: str | None,
+    full_name: str | None,
+    *,
+    caller: Caller = UNKNOWN_CALLER,
 ) -> SignedIn:
     """Make an account and sign in.
 
@@ -98,21 +128,33 @@ async def sign_up(
     """
     if not settings.allow_sign_up:
         raise ConflictError("Sign-up is closed on this server: ask its administrator for an account.")
-    user = await create_user(username, password, email, full_name)
-    return await _start_session(settings, user)
+    user = await create_user(username, password, email, full_name, caller=caller)
+    return await _start_session(settings, user, caller)
 
 
-async def sign_in(settings: AccountSettings, username: str, password: str) -> SignedIn:
+async def find_user(username: str) -> User | None:
+    """The account of this name, in whatever spelling; None for what can be nobody's name."""
+    key = username_key(username)
+    if len(key) > _LONGEST_KEY or not is_storable(key):
+        return None
+    return await User.get_or_none(username_key=key)
+
+
+async def sign_in(
+    settings: AccountSettings, username: str, password: str, *, caller: Caller = UNKNOWN_CALLER
+) -> SignedIn:
     """Begin a session.
 
     Raises:
         WrongCredentialsError: No such user, or not their password; it takes as long either way.
     """
-    user = await User.get_or_none(username_key=username_key(username)) if is_storable(username) else None
+    user = await find_user(username)
     if not await is_password_of(user, password) or user is None:
+        person = Person(None, username) if user is None else _person(user)
+        await record(AuditKind.SIGN_IN_FAILED, person, caller)
         raise WrongCredentialsError("The username or the password is not right.")
     await _rehash_if_outdated(user, password)
-    session = await _start_session(settings, user)
+    session = await _start_session(settings, user, caller)
     # A password change in the meantime has ended the sessions it saw; this one it may not have seen.
     if not await User.exists(id=user.id, password_hash=user.password_hash):
         await _end_sessions([session.session_id])
@@ -120,7 +162,9 @@ async def sign_in(settings: AccountSettings, username: str, password: str) -> Si
     return session
 
 
-async def refresh_session(settings: AccountSettings, refresh_token: str) -> SignedIn:
+async def refresh_session(
+    settings: AccountSettings, refresh_token: str, *, caller: Caller = UNKNOWN_CALLER
+) -> SignedIn:
     """Exchange a refresh token for a new one and a new access token.
 
     A token that was exchanged before ends its session: somebody else may have it. But a second exchange that
@@ -144,13 +188,13 @@ async def refresh_session(settings: AccountSettings, refresh_token: str) -> Sign
     if not won:
         used = await RefreshToken.get_or_none(token_hash=token_hash, used_at__lt=began)
         if used is not None:
-            await _end_sessions([used.session_id])
+            await _end_session(used.session_id, AuditKind.REFRESH_TOKEN_REUSED, caller)
     raise WrongCredentialsError(
         "The refresh token does not work (any more): sign in again.", ("refresh_token",)
     )
 
 
-async def sign_out(refresh_token: str) -> None:
+async def sign_out(refresh_token: str, *, caller: Caller = UNKNOWN_CALLER) -> None:
     """End the session of a refresh token, at once for its access tokens too.
 
     Raises:
@@ -159,7 +203,7 @@ async def sign_out(refresh_token: str) -> None:
     token = await RefreshToken.get_or_none(token_hash=hash_refresh_token(refresh_token))
     if token is None:
         raise WrongCredentialsError("This refresh token is unknown.", ("refresh_token",))
-    await _end_sessions([token.session_id])
+    await _end_session(token.session_id, AuditKind.SIGNED_OUT, caller)
 
 
 async def authenticate(access_token: str, secret: bytes) -> Viewer:
@@ -169,12 +213,13 @@ async def authenticate(access_token: str, secret: bytes) -> Viewer:
         NotSignedInError: It is not valid, has expired, or its session has ended.
     """
     claims = read_access_token(access_token, secret)
-    session = await Session.get_or_none(
-        id=claims.session_id, user_id=claims.user_id, revoked_at=None
-    ).select_related("user")
-    if session is None or session.expires_at <= _now():
+    # Every request begins with it, so it is one statement, and reads no more objects than it needs.
+    rows = await fetch_values(_SESSION_SQL, claims.session_id, claims.user_id)
+    if not rows or stored_moment(rows[0][0]) <= _now():
         raise NotSignedInError("The session has ended: sign in again.")
-    return Viewer(session.user, session.id, claims.expires_at)
+    values = dict(zip(_USER_COLUMNS, rows[0][1:], strict=True))
+    values["created_at"] = stored_moment(values["created_at"])
+    return Viewer(User._init_from_db(**values), claims.session_id, claims.expires_at)
 
 
 async def ended_sessions(session_ids: Iterable[UUID]) -> set[UUID]:
@@ -186,7 +231,9 @@ async def ended_sessions(session_ids: Iterable[UUID]) -> set[UUID]:
     return asked - set(alive)
 
 
-async def change_password(viewer: Viewer, current_password: str, new_password: str) -> User:
+async def change_password(
+    viewer: Viewer, current_password: str, new_password: str, *, caller: Caller = UNKNOWN_CALLER
+) -> User:
     """Set another password and end the user's other sessions.
 
     Raises:
@@ -201,11 +248,11 @@ async def change_password(viewer: Viewer, current_password: str, new_password: s
         raise InvalidError("The new password is the current one.", ("new_password",))
     if not await _replace_hash(user, new_password):
         raise ConflictError("The password was changed elsewhere just now: sign in again.")
-    await (
-        Session.filter(user_id=user.id, revoked_at=None)
-        .exclude(id=viewer.session_id)
-        .update(revoked_at=_now())
-    )
+    async with in_transaction() as connection:
+        others = Session.filter(user_id=user.id, revoked_at=None).exclude(id=viewer.session_id)
+        await others.using_db(connection).update(revoked_at=_now())
+        entry = await write_entry(AuditKind.PASSWORD_CHANGED, _person(user), caller, connection=connection)
+    tell(entry)
     return user
 
 
@@ -253,12 +300,14 @@ async def _replace_hash(user: User, password: str) -> bool:
     return bool(replaced)
 
 
-async def _start_session(settings: AccountSettings, user: User) -> SignedIn:
+async def _start_session(settings: AccountSettings, user: User, caller: Caller) -> SignedIn:
     session_id, refresh_token = uuid4(), new_refresh_token()
     expires_at = _refresh_expiry(settings)
-    async with in_transaction():
+    async with in_transaction() as connection:
         await Session.create(id=session_id, user_id=user.id, expires_at=expires_at)
         await _store_refresh_token(session_id, refresh_token, expires_at)
+        entry = await write_entry(AuditKind.SIGNED_IN, _person(user), caller, connection=connection)
+    tell(entry)
     return _signed_in(settings, user, session_id, refresh_token)
 
 
@@ -293,6 +342,22 @@ def _signed_in(settings: AccountSettings, user: User, session_id: UUID, refresh_
 
 async def _end_sessions(session_ids: list[UUID]) -> None:
     await Session.filter(id__in=session_ids, revoked_at=None).update(revoked_at=_now())
+
+
+async def _end_session(session_id: UUID, kind: AuditKind, caller: Caller) -> None:
+    """End a session if it has not ended, and write down why."""
+    async with in_transaction() as connection:
+        # Written first, for SQLite: see `domain.sql.lock_rows`.
+        ended = Session.filter(id=session_id, revoked_at=None).using_db(connection)
+        if not await ended.update(revoked_at=_now()):
+            return
+        session = await Session.get(id=session_id, using_db=connection).select_related("user")
+        entry = await write_entry(kind, _person(session.user), caller, connection=connection)
+    tell(entry)
+
+
+def _person(user: User) -> Person:
+    return Person(user.id, user.username)
 
 
 def _refresh_expiry(settings: AccountSettings) -> datetime:

@@ -8,6 +8,7 @@ import secrets
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from uuid import UUID
 
@@ -59,6 +60,15 @@ def read_access_token(token: str, secret: bytes) -> AccessClaims:
     Raises:
         NotSignedInError: It is not one of ours, or it has expired.
     """
+    claims = _signed_claims(token, secret)
+    if claims.expires_at.timestamp() <= time.time():
+        raise NotSignedInError("The access token has expired.")
+    return claims
+
+
+@lru_cache(maxsize=1024)
+def _signed_claims(token: str, secret: bytes) -> AccessClaims:
+    """The claims of a token; those of good ones are remembered, for a client sends its token each time."""
     try:
         claims = jwt.decode(
             token,

@@ -12,6 +12,16 @@ from uuid import UUID
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.transactions import in_transaction
 
+from domain.accounts.audit import (
+    UNKNOWN_CALLER,
+    AuditEntry,
+    AuditKind,
+    Caller,
+    Person,
+    tell,
+    write_entry,
+)
+from domain.accounts.models import User
 from domain.analyses.files import analysis_prefix
 from domain.analyses.models import Analysis, Segment
 from domain.analyses.service import get_analysis
@@ -34,7 +44,12 @@ _Row = dict[str, Any]
 
 
 async def delete_analysis(
-    storage: AbstractStorage, owner_id: UUID, analysis_id: UUID, *, late_write_seconds: float
+    storage: AbstractStorage,
+    owner_id: UUID,
+    analysis_id: UUID,
+    *,
+    late_write_seconds: float,
+    caller: Caller = UNKNOWN_CALLER,
 ) -> None:
     """Delete an analysis with its files; running work on it stops by itself.
 
@@ -45,18 +60,24 @@ async def delete_analysis(
         owner_id: Whose analysis it must be.
         analysis_id: The analysis.
         late_write_seconds: For so long a worker that has not noticed may still write files.
+        caller: Where the request came from, for the audit log.
 
     Raises:
         NotFoundError: There is no such analysis of this account.
     """
     await get_analysis(owner_id, analysis_id)
-    deletion = _Deletion(owner_id, late_write_seconds, analysis_ids=[analysis_id])
+    deletion = _Deletion(owner_id, late_write_seconds, analysis_ids=[analysis_id], caller=caller)
     missing = NotFoundError("There is no Analysis with this id.", ("id",))
     await try_removals(storage, await _carry_out(deletion, missing))
 
 
 async def delete_video(
-    storage: AbstractStorage, owner_id: UUID, video_id: UUID, *, late_write_seconds: float
+    storage: AbstractStorage,
+    owner_id: UUID,
+    video_id: UUID,
+    *,
+    late_write_seconds: float,
+    caller: Caller = UNKNOWN_CALLER,
 ) -> None:
     """Delete a video, its analyses, and their files; running work on it stops by itself.
 
@@ -65,6 +86,7 @@ async def delete_video(
         owner_id: Whose video it must be.
         video_id: The video.
         late_write_seconds: For so long a worker that has not noticed may still write files.
+        caller: Where the request came from, for the audit log.
 
     Raises:
         NotFoundError: There is no such video of this account.
@@ -73,9 +95,11 @@ async def delete_video(
     removals: list[UUID] = []
     while len(analysis_ids := await _ids(Analysis, BATCH + 1, video_id=video_id)) > BATCH:
         removals += await _carry_out(
-            _Deletion(owner_id, late_write_seconds, analysis_ids=analysis_ids[:BATCH])
+            _Deletion(owner_id, late_write_seconds, analysis_ids=analysis_ids[:BATCH], caller=caller)
         )
-    deletion = _Deletion(owner_id, late_write_seconds, analysis_ids=analysis_ids, video_ids=[video_id])
+    deletion = _Deletion(
+        owner_id, late_write_seconds, analysis_ids=analysis_ids, video_ids=[video_id], caller=caller
+    )
     missing = NotFoundError("There is no Video with this id.", ("id",))
     await try_removals(storage, [*await _carry_out(deletion, missing), *removals])
 
@@ -106,9 +130,11 @@ class _Deletion:
     analysis_ids: Sequence[UUID] = ()
     video_ids: Sequence[UUID] = ()
     is_logged: bool = True
+    caller: Caller = UNKNOWN_CALLER
 
     async def carry_out(self) -> list[UUID]:
         """Delete what of it is there; the removals to do, none if nothing was."""
+        entries: list[AuditEntry] = []
         async with in_transaction() as connection:
             analyses = await _delete_analyses(connection, self.analysis_ids)
             videos: list[_Row] = []
@@ -122,8 +148,25 @@ class _Deletion:
                 prefixes += _prefixes_of_video(row)
             removals = await note_removals(connection, prefixes, late_write_seconds=self.late_write_seconds)
             if self.is_logged:
+                entries = await self._audit(connection, analyses, videos)
                 await self._record(connection, analyses, videos)
+        for entry in entries:
+            tell(entry)
         return removals
+
+    async def _audit(
+        self, connection: BaseDBAsyncClient, analyses: list[_Row], videos: list[_Row]
+    ) -> list[AuditEntry]:
+        owner = await User.get_or_none(id=self.owner_id, using_db=connection)
+        person = Person(self.owner_id, "" if owner is None else owner.username)
+        deleted = [(AuditKind.ANALYSIS_DELETED, row) for row in analyses]
+        deleted += [(AuditKind.VIDEO_DELETED, row) for row in videos]
+        return [
+            await write_entry(
+                kind, person, self.caller, subject_id=UUID(str(row["id"])), connection=connection
+            )
+            for kind, row in deleted
+        ]
 
     async def _left_over(self, connection: BaseDBAsyncClient) -> list[UUID]:
         """Analyses of the videos that were started before these were locked."""

@@ -223,9 +223,9 @@ async def test_a_sign_in_that_a_password_change_overtakes_is_refused(monkeypatch
     viewer = await _viewer(here)
     start = service._start_session
 
-    async def overtaken(settings, user):
+    async def overtaken(settings, user, caller):
         await service.change_password(viewer, PASSWORD, "another horse")
-        return await start(settings, user)
+        return await start(settings, user, caller)
 
     monkeypatch.setattr(service, "_start_session", overtaken)
     with pytest.raises(WrongCredentialsError):
