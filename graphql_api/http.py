@@ -1,53 +1,54 @@
 """GraphQL over HTTP, and the door to GraphQL over WebSocket."""
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 from cross_web import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from python_multipart.multipart import parse_options_header
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
-from strawberry.exceptions import ConnectionRejectionError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
-from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
-from strawberry.types.unset import UNSET, UnsetType
 
 from domain.errors import DomainError, ErrorCode, LimitExceededError, NotSignedInError
+from graphql_api.accept import GRAPHQL_RESPONSE, JSON, media_type, prefers_html
 from graphql_api.context import AppState, Context
+from graphql_api.cookies import ForeignOriginError
 from graphql_api.errors import (
     BAD_USER_INPUT,
     UNAVAILABLE,
-    ErrorPresentingSchema,
     domain_extensions,
     present_fault,
 )
+from graphql_api.execution.schema import ApiSchema
 from graphql_api.requests import (
     GraphQLRequest,
     MalformedRequestError,
-    decode_json,
     read_body,
     read_query_parameters,
     request_from,
 )
+from graphql_api.upload_admission import NotExecutableError, admit_upload
 from graphql_api.uploads import MultipartError, parse_multipart
-from graphql_api.websocket import SessionWatch, TransportHandler, WebSocketAdapter
-
-JSON = "application/json"
-GRAPHQL_RESPONSE = "application/graphql-response+json"
+from graphql_api.websocket import Connection, SessionWatch, SocketServices
 
 _ALLOWED_OPERATIONS = {
     "GET": {OperationType.QUERY},
     "POST": {OperationType.QUERY, OperationType.MUTATION},
 }
-_DOMAIN_STATUS: dict[type[Exception], int] = {NotSignedInError: 401, LimitExceededError: 413}
+_DOMAIN_STATUS: dict[type[Exception], int] = {
+    NotSignedInError: 401,
+    ForeignOriginError: 403,
+    LimitExceededError: 413,
+}
+_GRAPHIQL_IS_OFF = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Framewise GraphQL</title>
+<h1>Framewise GraphQL</h1><p>This is the GraphQL endpoint: send it <code>POST</code> requests.</p></html>"""
 _NO_GRAPHIQL = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Framewise GraphQL</title>
 <h1>Framewise GraphQL</h1><p>This is the GraphQL endpoint: send it <code>POST</code> requests. Its
 interactive page, GraphiQL, is not built: run <code>npm ci &amp;&amp; npm run build</code> in
@@ -65,12 +66,9 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         session_check_seconds: How often the sessions of open sockets are checked for having ended.
     """
 
-    websocket_adapter_class = WebSocketAdapter
-    graphql_transport_ws_handler_class = TransportHandler
-
     def __init__(
         self,
-        schema: ErrorPresentingSchema,
+        schema: ApiSchema,
         state: Callable[[], AppState],
         *,
         graphiql_page: Path,
@@ -82,24 +80,17 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         super().__init__(
             schema,
             graphql_ide=None,
-            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
-            connection_init_wait_timeout=timedelta(seconds=connection_init_seconds),
-            max_subscriptions_per_connection=None,
             allowed_origins=allowed_origins,
         )
+        self._api_schema = schema
         self._state = state
         self._graphiql_page = graphiql_page
-        self.session_watch = SessionWatch(session_check_seconds)
-
-    @property
-    def max_message_characters(self) -> int:
-        """The longest frame of a socket."""
-        return self._state().settings.max_graphql_body_bytes
+        self.sockets = SocketServices(schema, SessionWatch(session_check_seconds), connection_init_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or serve a socket until it closes."""
         if scope["type"] != "http":
-            await self.run(WebSocket(scope, receive=receive, send=send))
+            await self._serve_socket(scope, receive, send)
             return
         request = Request(scope, receive)
         try:
@@ -110,50 +101,48 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             response = _refusal(request, error)
         await response(scope, receive, send)
 
-    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
-        """The context of a socket."""
-        return Context(self._state(), request)
-
-    async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
-        """Accept a socket without a token or with a valid one; another is closed with 4403."""
+    async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await context.viewer()
-        except NotSignedInError as error:
-            raise ConnectionRejectionError from error
-        unset: UnsetType = UNSET
-        return unset
-
-    def decode_json(self, data: str | bytes) -> object:
-        """Decode a frame of a socket."""
-        return decode_json(data)
-
-    def encode_json(self, data: object) -> str:
-        """Encode a frame of a socket."""
-        return orjson.dumps(data).decode()
+            context = Context(self._state(), HTTPConnection(scope))
+        except ForeignOriginError:
+            # Before it is accepted: the handshake is answered with 403.
+            await WebSocket(scope, receive, send).close()
+        else:
+            await Connection(context, receive, send, self.sockets).run()
 
     async def _respond(self, request: Request) -> Response:
         if request.method not in _ALLOWED_OPERATIONS:
             raise HTTPException(405, "GraphQL takes GET and POST requests.")
-        if request.method == "GET":
-            if "query" not in request.query_params and "text/html" in request.headers.get("accept", ""):
-                return self._graphiql()
-            context = Context(self._state(), request)
-            return await self._execute(request, context, read_query_parameters(request.query_params))
+        accept = request.headers.get("accept", "")
+        is_query = any(name in request.query_params for name in ("query", "documentId", "id", "extensions"))
+        if request.method == "GET" and prefers_html(accept) and not is_query:
+            return self._page()
+        if media_type(accept) is None:
+            raise HTTPException(406, f"Answers are {JSON} or {GRAPHQL_RESPONSE}.")
         context = Context(self._state(), request)
-        content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if content_type == "multipart/form-data":
-            return await self._respond_to_upload(request, context)
-        if content_type != JSON:
-            raise HTTPException(415, f"Send the request as {JSON}.")
+        if request.method == "GET":
+            return await self._execute(request, context, read_query_parameters(request.query_params))
+        content_type, options = parse_options_header(request.headers.get("content-type", ""))
+        if content_type == b"multipart/form-data":
+            try:
+                return await self._respond_to_upload(request, context)
+            except NotExecutableError as error:
+                return await self._execute(request, context, error.request)
+        _require_json(request, content_type, options)
         body = await read_body(request, context.state.settings.max_graphql_body_bytes)
         return await self._execute(request, context, request_from(body))
 
     async def _respond_to_upload(self, request: Request, context: Context) -> Response:
         await context.require_viewer()
         settings = context.state.settings
+
+        async def admit(operations: dict[str, Any], file_variables: Collection[str]) -> None:
+            await admit_upload(self._api_schema, context, request_from(operations), file_variables)
+
         async with await parse_multipart(
             request,
             context.state.storage,
+            admit=admit,
             max_file_bytes=settings.max_upload_bytes,
             max_request_bytes=settings.max_request_bytes,
             max_files=settings.max_files_per_upload,
@@ -163,6 +152,11 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             return await self._execute(request, context, request_from(streamed.operations))
 
     async def _execute(self, request: Request, context: Context, asked: GraphQLRequest) -> Response:
+        response = await self._executed(request, context, asked)
+        context.cookies.set_on(response)
+        return response
+
+    async def _executed(self, request: Request, context: Context, asked: GraphQLRequest) -> Response:
         result = await self.schema.execute(
             asked.query,
             variable_values=asked.variables,
@@ -176,14 +170,16 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             content["errors"] = [error.formatted for error in result.errors]
         if _was_refused(result):
             # By the specification, 400 in the new media type, but 200 in the one that old clients know.
-            is_new = _media_type(request.headers.get("accept", "")) == GRAPHQL_RESPONSE
+            is_new = media_type(request.headers.get("accept", "")) == GRAPHQL_RESPONSE
             return _json_response(request, content, 400 if is_new else 200)
         content["data"] = result.data
         if result.extensions:
             content["extensions"] = result.extensions
         return _json_response(request, content)
 
-    def _graphiql(self) -> Response:
+    def _page(self) -> Response:
+        if not self._state().settings.graphiql:
+            return HTMLResponse(_GRAPHIQL_IS_OFF)
         if self._graphiql_page.is_file():
             return FileResponse(self._graphiql_page, media_type="text/html")
         return HTMLResponse(_NO_GRAPHIQL)
@@ -215,7 +211,7 @@ def _refusal(request: Request, error: Exception) -> Response:
             status, extensions = _DOMAIN_STATUS.get(type(error), 400), domain_extensions(error)
         case MultipartError():
             status, extensions = error.status, _multipart_extensions(error)
-        case MalformedRequestError():
+        case MalformedRequestError(status=status):
             pass
         case _:
             message, extensions = present_fault(error)
@@ -239,20 +235,15 @@ def _multipart_extensions(error: MultipartError) -> dict[str, Any]:
 def _json_response(
     request: Request, content: object, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    media_type = _media_type(request.headers.get("accept", ""))
+    kind = media_type(request.headers.get("accept", "")) or JSON
     return Response(
-        orjson.dumps(content), status, {**(headers or {}), "Content-Type": f"{media_type}; charset=utf-8"}
+        orjson.dumps(content), status, {**(headers or {}), "Content-Type": f"{kind}; charset=utf-8"}
     )
 
 
-def _media_type(accept: str) -> str:
-    """What the client likes best of the two that GraphQL over HTTP has; JSON if it does not say."""
-    quality = {JSON: 0.0, GRAPHQL_RESPONSE: 0.0}
-    for part in accept.split(","):
-        name, _, parameters = part.partition(";")
-        name = name.strip().lower()
-        if name in quality:
-            match = re.search(r"q\s*=\s*([01](?:\.[0-9]*)?)", parameters)
-            quality[name] = float(match[1]) if match else 1.0
-    prefers_new = quality[GRAPHQL_RESPONSE] > 0 and quality[GRAPHQL_RESPONSE] >= quality[JSON]
-    return GRAPHQL_RESPONSE if prefers_new else JSON
+def _require_json(request: Request, content_type: bytes, options: Mapping[bytes, bytes]) -> None:
+    """Refuse a body that is not JSON in plain UTF-8."""
+    charset = options.get(b"charset", b"utf-8").decode("latin-1").lower()
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if content_type.decode("latin-1") != JSON or charset not in ("utf-8", "utf8") or encoding != "identity":
+        raise HTTPException(415, f"Send the request as {JSON} in UTF-8, not compressed.")

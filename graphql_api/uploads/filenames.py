@@ -1,50 +1,11 @@
-"""Names and types of files, as clients send them."""
+"""Types of files, as clients send them."""
 
 import re
-import unicodedata
-from pathlib import PurePosixPath
-from urllib.parse import unquote_to_bytes
 
-MAX_FILENAME_BYTES = 255
-UNNAMED = "unnamed"
-
-# Marks that reorder text: with one, a name that ends in "4pm.exe" is shown as ending in "exe.mp4".
-_REORDERING = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
 _CONTENT_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,63}/[a-z0-9!#$&^_.+-]{1,63}")
-
-
-def safe_filename(sent: bytes) -> str:
-    """A name that is fit to be shown and saved: no folders, no control characters, NFC, at most 255 bytes.
-
-    Percent signs are decoded where that gives text: browsers write quotes so, and aiohttp everything.
-    """
-    name = _decoded(sent).replace("\\", "/").rsplit("/", 1)[-1]
-    name = "".join(character for character in name if not _is_unprintable(character))
-    name = unicodedata.normalize("NFC", name).strip()
-    if name in ("", ".", ".."):
-        return UNNAMED
-    suffix = PurePosixPath(name).suffix
-    if len(suffix.encode()) > MAX_FILENAME_BYTES // 4:
-        suffix = ""
-    room = MAX_FILENAME_BYTES - len(suffix.encode())
-    stem = name.removesuffix(suffix).encode()[:room].decode(errors="ignore")
-    return stem + suffix
 
 
 def safe_content_type(sent: bytes) -> str:
     """The media type without parameters, or the one of unknown bytes where what was sent is none."""
     name = sent.decode("latin-1").split(";", 1)[0].strip().lower()
     return name if _CONTENT_TYPE.fullmatch(name) else "application/octet-stream"
-
-
-def _decoded(sent: bytes) -> str:
-    if b"%" in sent:
-        try:
-            return unquote_to_bytes(sent).decode()
-        except UnicodeDecodeError:
-            pass
-    return sent.decode(errors="replace")
-
-
-def _is_unprintable(character: str) -> bool:
-    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or ord(character) in _REORDERING

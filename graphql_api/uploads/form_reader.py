@@ -10,13 +10,14 @@ from typing import Protocol
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from domain.videos.filenames import safe_filename
 from graphql_api.uploads.errors import MultipartError
-from graphql_api.uploads.filenames import safe_content_type, safe_filename
+from graphql_api.uploads.filenames import safe_content_type
 
 FIELDS = ("operations", "map")
 """The parts that are no files."""
 
-MAX_FIELD_BYTES = 2**20
+MAX_FIELD_BYTES = 256 * 2**10
 """Longest of the `FIELDS`."""
 
 _BOUNDARY = re.compile(rb"[\x21-\x7e](?:[\x20-\x7e]{0,68}[\x21-\x7e])?")

@@ -10,6 +10,8 @@ from graphql_api.uploads.errors import MultipartError
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 _SHOWN = 100
+_MAX_PLACES = 1_000
+_MAX_DEPTH = 20
 
 
 @dataclass
@@ -18,6 +20,9 @@ class FileSlots:
 
     slots: dict[str, list[tuple[Any, Any]]] = field(default_factory=dict)
     """Pairs of a container (dict or list) inside the operations and the key or index in it."""
+
+    variables: set[str] = field(default_factory=set)
+    """The variables that files go into."""
 
     def fill(self, name: str, file: object) -> None:
         """Put a file in all its places."""
@@ -56,12 +61,15 @@ def read_map(value: bytes, operations: dict[str, Any], max_files: int) -> FileSl
     for name, paths in file_map.items():
         if not isinstance(paths, list) or not paths:
             raise MultipartError(400, f"'map' must give the file {_shown(name)} a list of paths.")
+        if len(taken) + len(paths) > _MAX_PLACES:
+            raise MultipartError(400, f"'map' names more than {_MAX_PLACES} places.")
         slots = [_slot(operations, path) for path in paths]
         for path, (container, key) in zip(paths, slots, strict=True):
             if (id(container), key) in taken:
                 raise MultipartError(400, f"'map' names the path {_shown(path)} twice.")
             taken.add((id(container), key))
         found.slots[name] = slots
+        found.variables.update(path.split(".")[1] for path in paths)
     return found
 
 
@@ -75,7 +83,7 @@ def _json(name: str, value: bytes) -> Any:
 def _slot(operations: dict[str, Any], path: object) -> tuple[Any, Any]:
     if not isinstance(path, str):
         raise MultipartError(400, f"'map' has a path that is no string: {_shown(path)}.")
-    first, *rest = path.split(".")
+    first, *rest = path.split(".", _MAX_DEPTH)
     if first != "variables" or not rest:
         raise MultipartError(400, f"The path {_shown(path)} in 'map' does not lead into the variables.")
     container: Any = operations

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -37,10 +37,21 @@ PREFLIGHT_HEADERS = (
     "apollo-require-preflight",
     "graphql-require-preflight",
     "x-requested-with",
+    "x-framewise-session",
 )
 """One of them shows that no form of a foreign page sent the request: browsers ask before they add one."""
 
 _BATCH_BYTES = 2**20
+
+Admission = Callable[[dict[str, Any], Collection[str]], Awaitable[None]]
+"""Gets the operations, with `FileExpected` where files go, and the names of the variables they are in."""
+
+
+class FileExpected:
+    """Stands in the variables where a file will be."""
+
+
+_EXPECTED = FileExpected()
 
 
 @dataclass(frozen=True)
@@ -101,6 +112,7 @@ async def parse_multipart(
     max_file_bytes: int,
     max_request_bytes: int,
     max_files: int,
+    admit: Admission | None = None,
     min_free_bytes: int = 0,
     idle_seconds: float = 60.0,
 ) -> StreamedRequest:
@@ -115,6 +127,8 @@ async def parse_multipart(
         max_file_bytes: A larger file is not stored, and marked `too_large`.
         max_request_bytes: Largest body.
         max_files: Most files.
+        admit: Is asked when the first file begins, or at the end if there is none; what it raises ends the
+            upload before anything of it is stored.
         min_free_bytes: Room that must be left in the storage, also with this request in it.
         idle_seconds: How long a client may send nothing before the upload counts as broken off.
 
@@ -128,13 +142,13 @@ async def parse_multipart(
         max_file_bytes=max_file_bytes,
         max_parts=max_files + 2,
     )
-    intake = _Intake(storage, max_files)
+    intake = _Intake(storage, max_files, admit)
     try:
         await _check_room(request.headers, storage, min_free_bytes)
         async with aclosing(_events(request, reader, max_request_bytes, idle_seconds)) as events:
             async for event in events:
                 await intake.take(event, events)
-        return intake.finish()
+        return await intake.finish()
     except BaseException as error:
         await uncancelled(_delete(storage, intake.keys))
         if isinstance(error, StorageFullError):
@@ -149,7 +163,8 @@ async def parse_multipart(
 class _Intake:
     """Takes the parts of one request in the order the spec demands."""
 
-    def __init__(self, storage: AbstractStorage, max_files: int) -> None:
+    def __init__(self, storage: AbstractStorage, max_files: int, admit: Admission | None) -> None:
+        self._admit = admit
         self.keys: set[str] = set()
         self._storage = storage
         self._max_files = max_files
@@ -163,10 +178,12 @@ class _Intake:
             self._take_field(event)
         elif isinstance(event, FileBegin):
             self._check_file(event)
+            await self._ask_once()
             self._files[event.name] = await self._store(event, events)
 
-    def finish(self) -> StreamedRequest:
+    async def finish(self) -> StreamedRequest:
         """The request, when all parts are taken."""
+        await self._ask_once()
         if self._operations is None or self._slots is None:
             missing = "operations" if self._operations is None else "map"
             raise MultipartError(400, f"The request has no field {missing!r}.")
@@ -177,6 +194,15 @@ class _Intake:
                 )
             self._slots.fill(name, self._files[name])
         return StreamedRequest(self._operations, list(self._files.values()), self._storage, self.keys)
+
+    async def _ask_once(self) -> None:
+        """Ask whether the request may have its files, with something in place of each."""
+        admit, self._admit = self._admit, None
+        if admit is None or self._operations is None or self._slots is None:
+            return
+        for name in self._slots.slots:
+            self._slots.fill(name, _EXPECTED)
+        await admit(self._operations, self._slots.variables)
 
     def _take_field(self, part: Field) -> None:
         if part.name == "operations" and self._operations is None:

@@ -1,0 +1,92 @@
+"""Whether a request with files may be executed, found out before the first of them is stored."""
+
+from collections.abc import Collection
+
+from graphql import DocumentNode, NamedTypeNode, OperationDefinitionNode, OperationType, get_operation_ast
+from graphql.execution.values import get_variable_values
+from graphql.language import TypeNode
+
+from domain.videos.service import check_room_for_video
+from graphql_api.context import Context
+from graphql_api.execution.documents import Mistakes
+from graphql_api.execution.schema import ApiSchema
+from graphql_api.requests import GraphQLRequest
+from graphql_api.rules import check_cost, compile_cost
+from graphql_api.uploads import MultipartError
+
+_FILE_TYPE = "Upload"
+
+
+class NotExecutableError(Exception):
+    """Raised when the request would be answered with errors alone, whatever its files are.
+
+    Args:
+        request: Executed without its files, it gives that answer.
+    """
+
+    def __init__(self, request: GraphQLRequest) -> None:
+        super().__init__()
+        self.request = request
+
+
+async def admit_upload(
+    schema: ApiSchema, context: Context, request: GraphQLRequest, file_variables: Collection[str]
+) -> None:
+    """Let a request with files in, or not.
+
+    Args:
+        schema: What will execute it.
+        context: Who sends it.
+        request: The request, with something that is not null in place of each file.
+        file_variables: The variables that files go into.
+
+    Raises:
+        NotExecutableError: Its document or its variables are wrong, or it passes a limit.
+        MultipartError: It is no mutation that takes files there.
+        LimitExceededError: Its sender keeps as many videos as anybody may.
+    """
+    checked = await schema.documents.fetch(request.query)
+    if isinstance(checked, Mistakes):
+        raise NotExecutableError(request)
+    operation = get_operation_ast(checked.document, request.operation_name)
+    if operation is None:
+        raise NotExecutableError(request)
+    _require_files(operation, file_variables)
+    if _has_wrong_variables(schema, operation, request) or _costs_too_much(schema, checked.document, request):
+        raise NotExecutableError(request)
+    if not (request.variables or {}).get("idempotencyKey"):
+        # With a key it may be the repetition of an upload whose videos are there already.
+        await check_room_for_video(context.user_id, context.state.settings.max_videos_per_user)
+
+
+def _require_files(operation: OperationDefinitionNode, file_variables: Collection[str]) -> None:
+    if operation.operation is not OperationType.MUTATION:
+        raise MultipartError(400, "Only a mutation takes files.")
+    takes_files = {
+        definition.variable.name.value
+        for definition in operation.variable_definitions or ()
+        if _named(definition.type) == _FILE_TYPE
+    }
+    for name in file_variables:
+        if name not in takes_files:
+            raise MultipartError(400, f"The variable {name[:100]!r} takes no file.")
+
+
+def _has_wrong_variables(
+    schema: ApiSchema, operation: OperationDefinitionNode, request: GraphQLRequest
+) -> bool:
+    found = get_variable_values(
+        schema._schema, operation.variable_definitions or (), request.variables or {}, max_errors=1
+    )
+    return isinstance(found, list)
+
+
+def _costs_too_much(schema: ApiSchema, document: DocumentNode, request: GraphQLRequest) -> bool:
+    cost = compile_cost(schema._schema, document, request.operation_name)
+    return check_cost(cost, request.variables, schema.limits)[1] is not None
+
+
+def _named(node: TypeNode) -> str:
+    while not isinstance(node, NamedTypeNode):
+        node = node.type  # type: ignore[attr-defined]
+    return node.name.value
