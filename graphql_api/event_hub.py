@@ -4,13 +4,17 @@ import asyncio
 import contextlib
 import logging
 import math
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
 from uuid import UUID
 
 from domain.events import Event, event_span, newest_numbers, read_events
 from domain.outages import through_outages
+from graphql_api.feeds import Entry, LogFeed
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +66,7 @@ class EventHub:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
-    async def follow(self, owner_id: UUID, after: int | None) -> AsyncIterator[Event]:
+    def follow(self, owner_id: UUID, after: int | None) -> AsyncGenerator[Event, None]:
         """Every event of an account with a number above `after`, in order, until the account is deleted.
 
         Without `after`: what happens from now on.
@@ -70,14 +74,18 @@ class EventHub:
         Raises:
             EventsUnavailableError: As `read_events`, at once or after having been too slow.
         """
-        position = after if after is not None else await _newest(owner_id)
+        return EventFeed(self, owner_id, after, _itself).__aiter__()
+
+    async def pages(self, owner_id: UUID, after: int) -> AsyncGenerator[Sequence[Event], None]:
+        """As `follow`, in pages as they are read."""
+        position = after
         with self._watch(owner_id) as known:
             while not known.is_gone:
                 changed = known.changed
-                events = await _read(owner_id, position)
-                for event in events:
-                    yield event
-                    position = event.number
+                events = await read_page(owner_id, position)
+                if events:
+                    yield events
+                    position = events[-1].number
                 if len(events) < PAGE_SIZE:
                     await changed.wait()
                     while known.newest == position:
@@ -117,12 +125,57 @@ class EventHub:
                     self._logs[owner_id].note(numbers.get(owner_id))
 
 
-async def _read(owner_id: UUID, after: int) -> Sequence[Event]:
+class EventFeed(LogFeed[T]):
+    """The event log of an account.
+
+    Args:
+        hub: Where news comes from.
+        owner_id: Whose log.
+        after: The number after which this subscriber begins; None for what happens from now on.
+        convert: Makes what subscribers get from an event.
+    """
+
+    page_size = PAGE_SIZE
+
+    def __init__(
+        self, hub: EventHub, owner_id: UUID, after: int | None, convert: Callable[[Event], T]
+    ) -> None:
+        self.key = ("events", owner_id)
+        self._hub = hub
+        self._owner_id = owner_id
+        self._after = after
+        self._convert = convert
+
+    async def position(self) -> int:
+        """The number of the last event this subscriber does not want."""
+        return await newest_number(self._owner_id) if self._after is None else self._after
+
+    async def read(self, after: int) -> Sequence[Entry[T]]:
+        """A page of events."""
+        return self._entries(await read_page(self._owner_id, after))
+
+    async def pages(self, after: int) -> AsyncGenerator[Sequence[Entry[T]], None]:
+        """Pages of events as they come."""
+        async with contextlib.aclosing(self._hub.pages(self._owner_id, after)) as pages:
+            async for events in pages:
+                yield self._entries(events)
+
+    def _entries(self, events: Sequence[Event]) -> Sequence[Entry[T]]:
+        return [Entry(event.number, self._convert(event)) for event in events]
+
+
+def _itself(event: Event) -> Event:
+    return event
+
+
+async def read_page(owner_id: UUID, after: int) -> Sequence[Event]:
+    """Up to `PAGE_SIZE` events, as `read_events`; a database that is away is waited for."""
     read = partial(read_events, owner_id, after, PAGE_SIZE)
     return await through_outages(read, patience_seconds=math.inf, what="a subscription of events")
 
 
-async def _newest(owner_id: UUID) -> int:
+async def newest_number(owner_id: UUID) -> int:
+    """The number of the newest event; a database that is away is waited for."""
     read = partial(event_span, owner_id)
     span = await through_outages(read, patience_seconds=math.inf, what="a subscription of events")
     return 0 if span is None else span.newest

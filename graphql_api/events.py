@@ -3,24 +3,24 @@
 import re
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import Self
+from typing import Any
 from uuid import UUID
 
 import strawberry
 
 from domain import events
-from domain.analyses import models as analysis_models
-from domain.analyses.service import owned_analyses
 from domain.errors import InvalidError
 from domain.events import EventKind
-from domain.videos import models as video_models
-from domain.videos.service import owned_videos
-from graphql_api.analyses.types import Analysis
+from domain.sql import stored_moment, stored_uuid
+from graphql_api.analyses.types import Analysis, load_analyses
 from graphql_api.context import Info
+from graphql_api.event_hub import EventFeed
+from graphql_api.feeds import shared
 from graphql_api.fields import field, subscription
-from graphql_api.relay import Connection, global_id, make_connection, page_size
+from graphql_api.relay import Connection, Edge, PageInfo, global_id, page_size
+from graphql_api.rows import RowType, by_value
 from graphql_api.scalars import BigInt
-from graphql_api.videos import Video
+from graphql_api.videos import Video, load_videos
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
 
@@ -29,7 +29,8 @@ strawberry.enum(EventKind, description="What happened.")
 
 @strawberry.type(description="Something that happened to one of your videos or analyses. It never changes.")
 class Event:
-    row: strawberry.Private[events.Event]
+    video_key: strawberry.Private[UUID | None]
+    analysis_key: strawberry.Private[UUID | None]
     number: BigInt = strawberry.field(
         description="Its number. Those of your account count up from 1 without gaps, in the order in which "
         "things happened."
@@ -50,44 +51,65 @@ class Event:
     )
 
     @classmethod
-    def from_row(cls, row: events.Event) -> Self:
+    def from_row(cls, row: events.Event) -> "Event":
         """The event in this row."""
-        return cls(
-            row=row,
-            number=BigInt(row.number),
-            cursor=str(row.number),
-            kind=row.kind,
-            created_at=row.created_at,
-            message=row.message,
-            video_id=None if row.video_id is None else global_id("Video", row.video_id),
-            analysis_id=None if row.analysis_id is None else global_id("Analysis", row.analysis_id),
-        )
+        return EVENT_ROWS.of_model(row)
 
     @field("The video as it is now; null once it is deleted.")
     async def video(self, info: Info) -> Video | None:
-        if self.row.video_id is None:
+        if self.video_key is None:
             return None
         owner_id = info.context.user_id
 
-        async def load(keys: list[UUID]) -> Sequence[video_models.Video | None]:
-            rows = {row.id: row for row in await owned_videos(owner_id).filter(id__in=keys)}
-            return [rows.get(key) for key in keys]
+        async def load(keys: list[UUID]) -> Sequence[Video | None]:
+            videos = await load_videos(keys, owner_id)
+            return [videos.get(key) for key in keys]
 
-        row = await info.context.loader("own_video", load).load(self.row.video_id)
-        return None if row is None else Video.from_row(row)
+        return await info.context.loader("own_video", load).load(self.video_key)
 
     @field("The analysis as it is now; null once it is deleted.")
     async def analysis(self, info: Info) -> Analysis | None:
-        if self.row.analysis_id is None:
+        if self.analysis_key is None:
             return None
         owner_id = info.context.user_id
 
-        async def load(keys: list[UUID]) -> Sequence[analysis_models.Analysis | None]:
-            rows = {row.id: row for row in await owned_analyses(owner_id).filter(id__in=keys)}
-            return [rows.get(key) for key in keys]
+        async def load(keys: list[UUID]) -> Sequence[Analysis | None]:
+            analyses = await load_analyses(keys, owner_id)
+            return [analyses.get(key) for key in keys]
 
-        row = await info.context.loader("own_analysis", load).load(self.row.analysis_id)
-        return None if row is None else Analysis.from_row(row)
+        return await info.context.loader("own_analysis", load).load(self.analysis_key)
+
+
+def _optional_key(stored: Any) -> UUID | None:
+    return None if stored is None else stored_uuid(stored)
+
+
+def _optional_id(type_name: str, stored: Any) -> strawberry.ID | None:
+    return None if stored is None else global_id(type_name, stored)
+
+
+_KINDS = by_value(EventKind)
+
+EVENT_ROWS = RowType(
+    Event,
+    events.Event,
+    {
+        "number": "number",
+        "stored_kind": "kind",
+        "stored_created_at": "created_at",
+        "message": "message",
+        "stored_video_id": "video_id",
+        "stored_analysis_id": "analysis_id",
+    },
+    cursor=lambda row: str(row.number),
+    kind=lambda row: _KINDS[row.stored_kind],
+    created_at=lambda row: stored_moment(row.stored_created_at),
+    video_id=lambda row: _optional_id("Video", row.stored_video_id),
+    analysis_id=lambda row: _optional_id("Analysis", row.stored_analysis_id),
+    video_key=lambda row: _optional_key(row.stored_video_id),
+    analysis_key=lambda row: _optional_key(row.stored_analysis_id),
+)
+"""How rows become events."""
 
 
 @strawberry.type(description="A page of the event log.")
@@ -111,14 +133,17 @@ class EventQueries:
     )
     async def events(self, info: Info, first: int | None = 100, after: str | None = None) -> EventConnection:
         size = page_size(first, 100)
-        rows = await events.read_events(info.context.user_id, _number(after), size + 1)
-        page = make_connection(
-            [Event.from_row(row) for row in rows[:size]],
-            [str(row.number) for row in rows[:size]],
-            has_next_page=len(rows) > size,
-            has_previous_page=after is not None,
+        rows = await events.read_event_values(EVENT_ROWS.rows, info.context.user_id, _number(after), size + 1)
+        page = [EVENT_ROWS.of(row) for row in rows[:size]]
+        return EventConnection(
+            edges=[Edge(node=event, cursor=event.cursor) for event in page],
+            page_info=PageInfo(
+                has_next_page=len(rows) > size,
+                has_previous_page=after is not None,
+                start_cursor=page[0].cursor if page else None,
+                end_cursor=page[-1].cursor if page else None,
+            ),
         )
-        return EventConnection(edges=page.edges, page_info=page.page_info)
 
 
 @strawberry.type
@@ -128,8 +153,8 @@ class EventSubscriptions:
         "end. Without `after`: what happens from now on. Errors are as in the query."
     )
     async def events(self, info: Info, after: str | None = None) -> AsyncIterator[Event]:
-        async for row in info.context.state.event_hub.follow(info.context.user_id, _number(after)):
-            yield Event.from_row(row)
+        context = info.context
+        return shared(EventFeed(context.state.event_hub, context.user_id, _number(after), Event.from_row))
 
 
 def _number(cursor: str | None) -> int | None:

@@ -5,10 +5,10 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 from uuid import UUID
 
 from redis.asyncio import Redis
@@ -17,9 +17,12 @@ from tortoise.expressions import Q
 from domain.analyses.models import Analysis, AnalysisStatus
 from domain.analyses.progress import CHANNEL_PREFIX, ProgressSnapshot, take_snapshot, take_snapshots
 from domain.outages import through_outages
+from graphql_api.feeds import Change, StateFeed, StateWatch, Update
 from tasks.redis_clients import REDIS_ERRORS, redis_outage
 
 T = TypeVar("T")
+
+_Look: TypeAlias = Callable[[dict[UUID, ProgressSnapshot]], Awaitable[list[ProgressSnapshot] | None]]
 
 log = logging.getLogger(__name__)
 
@@ -27,12 +30,14 @@ POLL_SECONDS = 2.0
 """How often a watcher looks at the database by itself: what it costs at most when a message is lost."""
 
 _RECONNECT_SECONDS = 0.5
+_FINISHED_KNOWN = 100
+"""How many finished analyses are remembered, for messages about them that come late."""
 _UNFINISHED = (AnalysisStatus.QUEUED, AnalysisStatus.RUNNING, AnalysisStatus.PAUSED)
 
 
 @dataclass(eq=False)
 class _Watcher:
-    """What has arrived for one subscription and was not sent yet; only the latest of each analysis."""
+    """What has arrived for one follower and was not handed on yet; only the latest of each analysis."""
 
     news: dict[UUID, ProgressSnapshot] = field(default_factory=dict)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
@@ -45,6 +50,110 @@ class _Watcher:
         news = list(self.news.values())
         self.news.clear()
         return news
+
+
+class _ProgressWatch(StateWatch[T]):
+    """Follows one analysis, or all of an owner, by what is published and by looks at the database.
+
+    Args:
+        watcher: Where news arrives.
+        look: What there is now, given what is known; None when there is nothing left to follow.
+        analysis_id: The only analysis to follow; None for all.
+        convert: Makes the value of a change from a snapshot.
+    """
+
+    def __init__(
+        self,
+        watcher: _Watcher,
+        look: _Look,
+        analysis_id: UUID | None,
+        convert: Callable[[ProgressSnapshot], T],
+    ) -> None:
+        self._watcher = watcher
+        self._look = look
+        self._analysis_id = analysis_id
+        self._convert = convert
+        self._known: dict[UUID, ProgressSnapshot] = {}
+        self._looks_requested = self._looks_served = 0
+
+    def request_look(self) -> int:
+        """Look at the database soon."""
+        self._looks_requested += 1
+        self._watcher.arrived.set()
+        return self._looks_requested
+
+    async def updates(self) -> AsyncGenerator[Update[T], None]:
+        """The present state, then each change; of one analysis until its final state or deletion."""
+        while True:
+            self._looks_served = self._looks_requested
+            snapshots = await _patiently(partial(self._look, self._known))
+            if snapshots is None:
+                return
+            yield self._update(snapshots, self._looks_served)
+            # However much news there is: the message that says the end of one analysis may be lost.
+            look_at = time.monotonic() + POLL_SECONDS
+            while not self._is_done() and not self._is_look_due(look_at):
+                for news in await self._watcher.wait(look_at):
+                    if (newer := await self._newer(news)) is not None:
+                        yield self._update([newer])
+            if self._is_done():
+                return
+
+    def _update(self, snapshots: list[ProgressSnapshot], served: int | None = None) -> Update[T]:
+        changes = []
+        for snapshot in snapshots:
+            key = snapshot.analysis_id
+            is_new = served is None or _differs(self._known.get(key), snapshot)
+            changes.append(Change(key, self._convert(snapshot), snapshot.status.is_final, is_new))
+            self._known[key] = snapshot
+        return Update(changes, served)
+
+    async def _newer(self, news: ProgressSnapshot) -> ProgressSnapshot | None:
+        if self._analysis_id not in (None, news.analysis_id):
+            return None
+        return await _newer(self._known.get(news.analysis_id), news)
+
+    def _is_done(self) -> bool:
+        known = None if self._analysis_id is None else self._known.get(self._analysis_id)
+        return known is not None and known.status.is_final
+
+    def _is_look_due(self, look_at: float) -> bool:
+        return time.monotonic() >= look_at or self._looks_requested > self._looks_served
+
+
+class ProgressFeed(StateFeed[T]):
+    """The progress of one analysis, or of all unfinished ones of an owner.
+
+    Args:
+        hub: Where news comes from.
+        owner_id: Whose analyses.
+        analysis_id: The only one; its feed ends with its final state. None for all; that feed does not end.
+        convert: Makes what subscribers get from a snapshot.
+    """
+
+    def __init__(
+        self,
+        hub: "ProgressHub",
+        owner_id: UUID,
+        analysis_id: UUID | None,
+        convert: Callable[[ProgressSnapshot], T],
+    ) -> None:
+        self.key = ("progress", owner_id, analysis_id)
+        self._hub = hub
+        self._owner_id = owner_id
+        self._analysis_id = analysis_id
+        self._convert = convert
+
+    @contextlib.contextmanager
+    def watch(self) -> Iterator[StateWatch[T]]:
+        """Follow it."""
+        look: _Look
+        if self._analysis_id is None:
+            look = partial(_look_at_all, self._owner_id)
+        else:
+            look = partial(_look_at_one, self._analysis_id)
+        with self._hub.watching(self._owner_id) as watcher:
+            yield _ProgressWatch(watcher, look, self._analysis_id, self._convert)
 
 
 class ProgressHub:
@@ -66,59 +175,17 @@ class ProgressHub:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
-    async def follow(self, owner_id: UUID, analysis_id: UUID) -> AsyncIterator[ProgressSnapshot]:
+    def follow(self, owner_id: UUID, analysis_id: UUID) -> AsyncGenerator[ProgressSnapshot, None]:
         """The present state of one analysis, then each change, to the final state, which is always sent."""
-        with self._watch(owner_id) as watcher:
-            last = await _look_at(analysis_id)
-            while last is not None:
-                yield last
-                last = None if last.status.is_final else await self._next(watcher, analysis_id, last)
+        return ProgressFeed(self, owner_id, analysis_id, _itself).__aiter__()
 
-    async def follow_all(self, owner_id: UUID) -> AsyncIterator[ProgressSnapshot]:
+    def follow_all(self, owner_id: UUID) -> AsyncGenerator[ProgressSnapshot, None]:
         """The present state of every unfinished analysis of an owner, then each change of any; never ends."""
-        with self._watch(owner_id) as watcher:
-            known: dict[UUID, ProgressSnapshot] = {}
-            while True:
-                for snapshot in await _patiently(partial(self._changes, owner_id, known)):
-                    yield snapshot
-                # However much news there is: the message that says the end of one analysis may be lost.
-                look_at = time.monotonic() + POLL_SECONDS
-                while time.monotonic() < look_at:
-                    for news in await watcher.wait(look_at):
-                        newer = await _newer(known.get(news.analysis_id), news)
-                        if newer is not None:
-                            known[newer.analysis_id] = newer
-                            yield newer
-
-    async def _changes(self, owner_id: UUID, known: dict[UUID, ProgressSnapshot]) -> list[ProgressSnapshot]:
-        """What differs from what is known, and is known from now on; a constant number of statements."""
-        watched = [analysis_id for analysis_id, snapshot in known.items() if not snapshot.status.is_final]
-        rows = Analysis.filter(Q(status__in=_UNFINISHED) | Q(id__in=watched), owner_id=owner_id)
-        snapshots = await take_snapshots(await rows.order_by("created_at"))
-        changes = [one for one in snapshots if _differs(known.get(one.analysis_id), one)]
-        known.update((one.analysis_id, one) for one in changes)
-        return changes
-
-    async def _next(
-        self, watcher: _Watcher, analysis_id: UUID, last: ProgressSnapshot
-    ) -> ProgressSnapshot | None:
-        """The next state worth sending; None when the analysis is gone."""
-        look_at = time.monotonic() + POLL_SECONDS
-        while True:
-            for news in await watcher.wait(look_at):
-                if news.analysis_id == analysis_id:
-                    snapshot = await _newer(last, news)
-                    if snapshot is not None:
-                        return snapshot
-            # Also while other analyses of the owner are busy: nobody tells of a deleted one.
-            if time.monotonic() >= look_at:
-                snapshot = await _look_at(analysis_id)
-                if snapshot is None or _differs(last, snapshot):
-                    return snapshot
-                look_at = time.monotonic() + POLL_SECONDS
+        return ProgressFeed(self, owner_id, None, _itself).__aiter__()
 
     @contextlib.contextmanager
-    def _watch(self, owner_id: UUID) -> Iterator[_Watcher]:
+    def watching(self, owner_id: UUID) -> Iterator[_Watcher]:
+        """Hear what is published of an owner's analyses."""
         watcher = _Watcher()
         self._watchers.setdefault(owner_id, set()).add(watcher)
         try:
@@ -155,6 +222,26 @@ class ProgressHub:
         for watcher in self._watchers.get(snapshot.owner_id, ()):
             watcher.news[snapshot.analysis_id] = snapshot
             watcher.arrived.set()
+
+
+def _itself(snapshot: ProgressSnapshot) -> ProgressSnapshot:
+    return snapshot
+
+
+async def _look_at_all(owner_id: UUID, known: dict[UUID, ProgressSnapshot]) -> list[ProgressSnapshot]:
+    """The unfinished, and what has finished since the last look; a constant number of statements."""
+    for finished in [key for key, snapshot in known.items() if snapshot.status.is_final][:-_FINISHED_KNOWN]:
+        del known[finished]
+    watched = [key for key, snapshot in known.items() if not snapshot.status.is_final]
+    rows = Analysis.filter(Q(status__in=_UNFINISHED) | Q(id__in=watched), owner_id=owner_id)
+    return await take_snapshots(await rows.order_by("created_at"))
+
+
+async def _look_at_one(
+    analysis_id: UUID, _known: dict[UUID, ProgressSnapshot]
+) -> list[ProgressSnapshot] | None:
+    snapshot = await take_snapshot(analysis_id)
+    return None if snapshot is None else [snapshot]
 
 
 async def _look_at(analysis_id: UUID) -> ProgressSnapshot | None:

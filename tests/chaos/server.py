@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from tests.chaos.processes import Census, Kind, Process
+from tests.e2e.server import NO_RATES
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
@@ -54,7 +55,9 @@ class ChaosServer:
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("FRAMEWISE_", "REDIS_"))
         }
-        environment |= {f"FRAMEWISE_{name.upper()}": str(value) for name, value in self.settings.items()}
+        environment |= {
+            f"FRAMEWISE_{name.upper()}": str(value) for name, value in (NO_RATES | self.settings).items()
+        }
         environment["TMPDIR"] = f"{self.tmp_dir}/"
         command = [sys.executable, "-m", "cli", "serve", "--port", str(self._port)]
         state = self.data_dir / "server.json"

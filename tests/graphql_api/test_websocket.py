@@ -9,6 +9,7 @@ import websockets
 from domain.accounts import service
 from domain.accounts.models import User
 from domain.outages import database_outage
+from graphql_api.websocket import session_watch
 from settings import Settings
 from tests.graphql_api.serving import SECRET, Api, make_app, opened, served
 
@@ -126,7 +127,7 @@ async def test_a_session_that_ends_ends_its_sockets_and_no_other(make):
             assert (await socket.closed())[0] == 4403
         await _until(lambda: len(app.state.running) == 1)
         assert [(await other.receive())["type"] for _ in range(5)] == ["next"] * 5
-    watch = app.state.endpoint.session_watch
+    watch = app.state.endpoint.sockets.session_watch
     await _until(lambda: not watch._sockets)
     assert watch._task is None
 
@@ -144,9 +145,7 @@ async def test_a_deleted_user_loses_their_sockets(make):
 async def test_sessions_are_checked_again_after_the_database_failed(make, monkeypatch, caplog):
     app = make()
     session = await Api(app).sign_up()
-    from graphql_api import websocket
-
-    ended, failures = websocket.ended_sessions, []
+    ended, failures = session_watch.ended_sessions, []
 
     async def fails_twice(session_ids):
         if len(failures) < 2:
@@ -154,7 +153,7 @@ async def test_sessions_are_checked_again_after_the_database_failed(make, monkey
             raise ConnectionError("database is away")
         return await ended(session_ids)
 
-    monkeypatch.setattr(websocket, "ended_sessions", fails_twice)
+    monkeypatch.setattr(session_watch, "ended_sessions", fails_twice)
     monkeypatch.setattr(database_outage, "_began_at", None)
     async with served(app) as url, opened(url) as socket:
         await socket.init({"token": session["accessToken"]})
@@ -173,8 +172,9 @@ async def test_errors_on_a_socket_are_masked(make_bare, caplog):
         await socket.subscribe("{ broken }", "2")
         while (asked := await socket.receive())["type"] != "next":
             pass
-        for message in (failed, asked):
-            (error,) = message["payload"]["errors"]
+        assert (failed["type"], asked["type"]) == ("error", "next")
+        for message, errors in ((failed, failed["payload"]), (asked, asked["payload"]["errors"])):
+            (error,) = errors
             assert error["message"] == "Internal error"
             assert error["extensions"]["errorId"] in caplog.text
             assert "hunter2" not in json.dumps(message)
@@ -282,7 +282,7 @@ async def test_a_client_that_vanishes_leaves_nothing_behind(make, caplog):
             await socket.receive()
             socket.connection.transport.abort()
         await _until(lambda: not app.state.running)
-        await _until(lambda: not app.state.endpoint.session_watch._sockets)
+        await _until(lambda: not app.state.endpoint.sockets.session_watch._sockets)
     assert not [record for record in caplog.records if record.levelname in ("ERROR", "CRITICAL")]
 
 
