@@ -3,9 +3,18 @@
 import socket
 
 import uvicorn
+from starlette.applications import Starlette
 
+from cli.connection_crowd import ConnectionCrowd, most_connections
+from cli.garbage import collect_rarely
 from cli.graceful_server import Grace, GracefulServer
+from cli.http_protocol import bounded_http_protocol
 from cli.logs import configure_logging
+from cli.websocket_protocol import (
+    PING_INTERVAL_SECONDS,
+    PING_TIMEOUT_SECONDS,
+    bounded_websocket_protocol,
+)
 from graphql_api.app import create_app
 from settings import Settings
 
@@ -22,17 +31,33 @@ def run_api(settings: Settings, listen_fd: int | None = None) -> None:
         listen_fd: A listening socket that this process inherited, used instead of host and port.
     """
     configure_logging(settings.log_level)
+    crowd = ConnectionCrowd(most_connections())
     config = uvicorn.Config(
-        create_app,
+        _create_app,
         factory=True,
         host=settings.host,
         port=settings.port,
         lifespan="on",
         log_config=None,
         access_log=settings.log_level.upper() == "DEBUG",
+        http=bounded_http_protocol(crowd),
+        ws=bounded_websocket_protocol(crowd),
         ws_max_size=settings.max_graphql_body_bytes,
+        ws_ping_interval=PING_INTERVAL_SECONDS,
+        ws_ping_timeout=PING_TIMEOUT_SECONDS,
+        # Compressing frames of some hundred bytes takes longer than sending them, and memory for each socket.
+        ws_per_message_deflate=False,
+        # uvicorn alone would believe what anybody on this machine says.
+        proxy_headers=bool(settings.trusted_proxies.strip()),
+        forwarded_allow_ips=settings.trusted_proxies,
     )
     if listen_fd is None:
         GracefulServer(config, ALONE).run()
     else:
         GracefulServer(config, SUPERVISED).run([socket.socket(fileno=listen_fd)])
+
+
+def _create_app() -> Starlette:
+    app = create_app()
+    collect_rarely()
+    return app

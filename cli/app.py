@@ -100,6 +100,7 @@ def serve(host: Host = None, port: Port = None, data_dir: DataDir = None, slots:
     from cli.signals import run_interruptible
 
     settings = settings_with(host=host, port=port, data_dir=data_dir, slots=slots)
+    _check_trusted_documents(settings)
     console = _console()
     raise typer.Exit(run_interruptible(lambda interruption: serve_session(settings, console, interruption)))
 
@@ -117,6 +118,7 @@ def api(
 
     settings = settings_with(host=host, port=port, data_dir=data_dir)
     _require_redis(settings)
+    _check_trusted_documents(settings)
     run_api(settings, listen_fd)
 
 
@@ -139,6 +141,17 @@ def worker(data_dir: DataDir = None, slots: Slots = None) -> None:
 def _require_redis(settings: "Settings") -> None:
     if not settings.redis_url:
         raise CliError("Set FRAMEWISE_REDIS_URL to a running Redis or Valkey, or use `framewise serve`.", 2)
+
+
+def _check_trusted_documents(settings: "Settings") -> None:
+    if settings.trusted_documents is None:
+        return
+    from graphql_api.trusted_documents import TrustedDocumentsError, load_trusted_documents
+
+    try:
+        load_trusted_documents(settings.trusted_documents)
+    except TrustedDocumentsError as error:
+        raise CliError(str(error), 2) from error
 
 
 @app.command()
@@ -269,6 +282,7 @@ def demo(
     from cli.signals import run_interruptible
 
     settings = settings_with(host=host, port=port, data_dir=data_dir, slots=slots)
+    _check_trusted_documents(settings)
     console = _console()
     raise typer.Exit(
         run_interruptible(
@@ -293,6 +307,26 @@ def schema(
         check_schema(check)
     else:
         typer.echo(write_schema(output), nl=False)
+
+
+@app.command()
+def audit(
+    user: Annotated[str | None, typer.Option(show_default="everybody", help="Only this account.")] = None,
+    since: Annotated[
+        str | None, typer.Option(show_default="all that is kept", help="Such as 24h, 7d or 2026-01-31.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Show the newest so many.")] = 1000,
+    data_dir: DataDir = None,
+) -> None:
+    """Show the audit log: sign-ins, failed ones, deletions, and from where."""
+    from cli.audit import audit_lines, parse_since
+    from cli.settings_options import settings_with
+
+    settings = settings_with(data_dir=data_dir)
+    moment = None if since is None else parse_since(since)
+    lines = asyncio.run(audit_lines(settings, username=user, since=moment, most=limit))
+    for line in lines or ["Nothing is in the audit log."]:
+        typer.echo(line)
 
 
 @models_app.command("list")
