@@ -9,8 +9,11 @@ from pathlib import Path
 
 from benchmarks.baselines import run_limit, run_plain_loop
 from benchmarks.clips import make_720p, make_part, with_new_hash
+from benchmarks.fan_out import print_fan_out
+from benchmarks.lists import print_lists
 from benchmarks.rerun import print_reruns
 from benchmarks.server import BenchServer
+from benchmarks.uploads import UPLOAD_BYTES, print_uploads
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -47,6 +50,9 @@ def main() -> int:
                 _print_clip(name, _measure(clip, weights, one, two, directory, options.rounds))
             _print_latency(two, options.media / "short_hamilton_clip.mp4", directory, options.rounds)
             print_reruns(two, source, directory, options.rounds)
+        print_fan_out(options.rounds)
+        print_lists(directory, options.weights, options.rounds)
+        print_uploads(directory, options.weights, UPLOAD_BYTES, options.rounds)
     return 0
 
 

@@ -41,7 +41,12 @@ class BenchServer:
         self._directory.mkdir()
         data_dir = self._directory / "data"
         command = [sys.executable, "-m", "cli", "serve", "--port", "0", "--data-dir", str(data_dir)]
-        environment = {**os.environ, "FRAMEWISE_WEIGHTS_MIRROR": str(self._weights), **self._environment}
+        environment = {
+            **os.environ,
+            "FRAMEWISE_WEIGHTS_MIRROR": str(self._weights),
+            "FRAMEWISE_MUTATION_RATE_PER_USER": "",  # one person asks for all of it, as fast as can be
+            **self._environment,
+        }
         self._log = (self._directory / "log").open("wb")
         self._process = subprocess.Popen(
             [*command, "--slots", str(self._slots)], env=environment, stdout=self._log, stderr=self._log
@@ -51,9 +56,12 @@ class BenchServer:
             if self._process.poll() is not None:
                 raise RuntimeError((self._directory / "log").read_text())
             time.sleep(0.05)
-        self._http = httpx.Client(base_url=json.loads(state.read_text())["url"], timeout=600)
-        session = self._execute(_SIGN_UP, input={"username": "bench", "password": "correct horse"})["signUp"]
-        self._http.headers["Authorization"] = f"Bearer {session['session']['accessToken']}"
+        self.url = str(json.loads(state.read_text())["url"])
+        self.database_url = f"sqlite://{data_dir / 'framewise.sqlite3'}"
+        self._http = httpx.Client(base_url=self.url, timeout=600)
+        session = self.execute(_SIGN_UP, input={"username": "bench", "password": "correct horse"})["signUp"]
+        self.authorization = f"Bearer {session['session']['accessToken']}"
+        self._http.headers["Authorization"] = self.authorization
         return self
 
     def __exit__(
@@ -63,6 +71,11 @@ class BenchServer:
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(30)
         self._log.close()
+
+    @property
+    def pid(self) -> int:
+        """The process that was started; the others are below it."""
+        return self._process.pid
 
     def frames_per_second(self, clips: list[Path]) -> float:
         """Frames of all clips, uploaded together, over the time from first start to last final state."""
@@ -74,7 +87,7 @@ class BenchServer:
     def add_video(self, clip: Path) -> str:
         """Upload a clip and wait until it is READY; its id."""
         (video,) = self._post_files([clip], None)["videos"]
-        while (state := self._execute(_VIDEO, id=video["id"])["video"])["status"] == "PROBING":
+        while (state := self.execute(_VIDEO, id=video["id"])["video"])["status"] == "PROBING":
             time.sleep(0.1)
         if state["status"] != "READY":
             raise RuntimeError(state["rejectionReason"])
@@ -86,7 +99,7 @@ class BenchServer:
 
     def begin(self, video_id: str, settings: dict[str, Any]) -> str:
         """Ask for an analysis; its id."""
-        payload = self._execute(_START, input={"videoId": video_id, "settings": settings})["startAnalysis"]
+        payload = self.execute(_START, input={"videoId": video_id, "settings": settings})["startAnalysis"]
         if payload["userErrors"]:
             raise RuntimeError(payload["userErrors"])
         return str(payload["analysis"]["id"])
@@ -94,7 +107,7 @@ class BenchServer:
     def final_state(self, analysis_id: str) -> dict[str, Any]:
         """Wait until an analysis is at its end, whichever; its state."""
         while True:
-            state: dict[str, Any] = self._execute(_STATE, id=analysis_id)["analysis"]
+            state: dict[str, Any] = self.execute(_STATE, id=analysis_id)["analysis"]
             if state["status"] in ("SUCCEEDED", "FAILED"):
                 return state
             time.sleep(0.25)
@@ -145,7 +158,8 @@ class BenchServer:
             raise RuntimeError(state["errorMessage"])
         return state
 
-    def _execute(self, query: str, **variables: Any) -> dict[str, Any]:
+    def execute(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The `data` that an operation gives."""
         response = self._http.post("/graphql", json={"query": query, "variables": variables})
         data: dict[str, Any] = response.json()["data"]
         return data

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from uuid import UUID, uuid4
 
 from tortoise import fields
@@ -12,6 +13,7 @@ from tortoise.functions import Max
 from tortoise.models import Model
 
 from domain.errors import ConflictError
+from domain.pages import Order, Rows, read_page
 from domain.sql import fetch_rows
 
 
@@ -117,6 +119,19 @@ async def read_events(owner_id: UUID, after: int | None, limit: int) -> Sequence
         return await query
     events = await query.filter(number__gt=after)
     if not events or events[0].number != after + 1:
+        await _require_reach(owner_id, after)
+    return events
+
+
+async def read_event_values(
+    rows: Rows, owner_id: UUID, after: int | None, limit: int
+) -> Sequence[Sequence[Any]]:
+    """As `read_events`, but as values; the first that `rows` reads must be the number."""
+    wanted = rows.of_owner(owner_id)
+    if after is not None:
+        wanted = wanted.where("number > ?", after)
+    events = await read_page(wanted, Order("number"), None, limit)
+    if after is not None and (not events or events[0][0] != after + 1):
         await _require_reach(owner_id, after)
     return events
 

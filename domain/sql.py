@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +30,44 @@ async def fetch_rows(
         sql = _PLACEHOLDER.sub(r"?\1", sql)
         values = tuple(str(value) if isinstance(value, UUID) else value for value in values)
     return [dict(row) for row in await client.execute_query_dict(sql, list(values))]
+
+
+async def fetch_values(sql: str, *values: Any) -> Sequence[Sequence[Any]]:
+    """Run one query with `?` for each value, and give its rows as the driver has them.
+
+    SQLite has no type for ids, moments and truth: what it gives for them are text and numbers, see
+    `stored_uuid`, `stored_moment` and `stored_flag`.
+    """
+    client = connections.get("default")
+    if is_postgres(client):
+        parts = sql.split("?")
+        sql = parts[0] + "".join(f"${number}{part}" for number, part in enumerate(parts[1:], 1))
+        given = list(values)
+    else:
+        given = [_for_sqlite(value) for value in values]
+    rows: Sequence[Sequence[Any]] = (await client.execute_query(sql, given))[1]
+    return rows
+
+
+def _for_sqlite(value: Any) -> Any:
+    if isinstance(value, UUID):
+        return str(value)
+    return value.astimezone(UTC).isoformat(" ") if isinstance(value, datetime) else value
+
+
+def stored_uuid(value: Any) -> UUID:
+    """An id as `fetch_values` gives it."""
+    return value if type(value) is UUID else UUID(str(value))
+
+
+def stored_moment(value: Any) -> Any:
+    """A moment or null as `fetch_values` gives it."""
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+def stored_flag(value: Any) -> bool | None:
+    """True, false or null as `fetch_values` gives it."""
+    return None if value is None else bool(value)
 
 
 def skip_locked(connection: BaseDBAsyncClient | None = None) -> str:

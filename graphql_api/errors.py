@@ -1,9 +1,9 @@
 """How errors reach a client.
 
 What the caller did wrong in a mutation is an entry of the payload's `userErrors`. Everything else is a
-top-level error whose `extensions.code` says what kind it is: `UNAUTHENTICATED`, `BAD_USER_INPUT`, an
-`ErrorCode`, `UNAVAILABLE`, or `INTERNAL`. An internal error shows nothing but an id, under which the log has
-the traceback.
+top-level error whose `extensions.code` says what kind it is: `UNAUTHENTICATED`, `FORBIDDEN`,
+`BAD_USER_INPUT`, an `ErrorCode`, `UNAVAILABLE`, or `INTERNAL`. An internal error shows nothing but an id,
+under which the log has the traceback.
 """
 
 import logging
@@ -17,11 +17,17 @@ from graphql import GraphQLError
 from strawberry.exceptions import StrawberryInputCoercionError
 from strawberry.extensions import FieldExtension
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
-from strawberry.types import ExecutionContext
 from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
-from domain.errors import DomainError, ErrorCode, LimitExceededError, NotSignedInError, UserFacingError
+from domain.errors import (
+    DomainError,
+    ErrorCode,
+    ForbiddenError,
+    LimitExceededError,
+    NotSignedInError,
+    UserFacingError,
+)
 from domain.events import EventsUnavailableError
 from domain.outages import database_outage, is_outage
 from storage.errors import StorageFullError, StorageUnavailableError
@@ -30,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 UNAUTHENTICATED = "UNAUTHENTICATED"
 BAD_USER_INPUT = "BAD_USER_INPUT"
+FORBIDDEN = "FORBIDDEN"
 UNAVAILABLE = "UNAVAILABLE"
 INTERNAL = "INTERNAL"
 
@@ -90,20 +97,6 @@ class ReturnsUserErrors(FieldExtension):
             return payload_type(user_errors=[user_error(error, names)])
 
 
-class ErrorPresentingSchema(strawberry.Schema):
-    """A schema whose top-level errors have a code and show nothing internal.
-
-    Strawberry hands every error of every transport to `process_errors` before it is sent; here the list is
-    rewritten in place.
-    """
-
-    def process_errors(
-        self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
-    ) -> None:
-        """Present the errors, and log those that are our fault."""
-        errors[:] = [present(error) for error in errors]
-
-
 def present(error: GraphQLError) -> GraphQLError:
     """The error as a client may see it; an error presented before stays as it is."""
     cause = _cause(error)
@@ -116,6 +109,22 @@ def present(error: GraphQLError) -> GraphQLError:
     else:
         return _masked(error, cause)
     return error
+
+
+def forget_frames(error: BaseException) -> None:
+    """Let go of the frames in which an error came about.
+
+    They hold what the request held, and a frame that holds its own error is freed by the garbage collector
+    alone, which runs rarely here.
+    """
+    waiting: list[BaseException | None] = [error]
+    seen = set()
+    while waiting:
+        one = waiting.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            one.__traceback__ = None
+            waiting += [one.__cause__, one.__context__, getattr(one, "original_error", None)]
 
 
 def present_fault(cause: BaseException) -> tuple[str, dict[str, Any]]:
@@ -150,6 +159,8 @@ def domain_extensions(cause: DomainError) -> dict[str, Any]:
     """The `extensions` of a top-level error that a use case raised."""
     if isinstance(cause, NotSignedInError):
         return {"code": UNAUTHENTICATED}
+    if isinstance(cause, ForbiddenError):
+        return {"code": FORBIDDEN}
     if not isinstance(cause, UserFacingError):
         return {"code": BAD_USER_INPUT}
     invalid = cause.code is ErrorCode.INVALID

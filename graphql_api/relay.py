@@ -3,8 +3,9 @@
 import base64
 import binascii
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 from uuid import UUID
 
 import strawberry
@@ -13,10 +14,14 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from domain.errors import InvalidError, LimitExceededError, NotFoundError
+from domain.pages import Order, Rows, read_page, read_pages
 from domain.text import is_storable
 from graphql_api.context import Context
+from graphql_api.rows import RowType
 
 MAX_PAGE_SIZE = 100
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Model)
@@ -180,6 +185,88 @@ async def paginate(
     )
 
 
+async def paginate_rows(
+    rows: Rows,
+    kind: RowType[T],
+    *,
+    first: int | None,
+    after: str | None,
+    default_first: int = 20,
+    order_by: str = "-created_at",
+) -> Connection[T]:
+    """As `paginate`, for long lists: rows are read as values, and cursors are made only where asked.
+
+    Args:
+        rows: What to page through; `kind.rows`, narrowed.
+        kind: What the rows become; it has the attributes `key` and that of the column of the order.
+        first: The number of rows asked for.
+        after: The cursor of the row before the page.
+        default_first: The number of rows if `first` is null.
+        order_by: A column that is never null, with `-` for descending; `id` decides between equal values.
+
+    Raises:
+        InvalidError: As `paginate`.
+        LimitExceededError: As `paginate`.
+    """
+    size = page_size(first, default_first)
+    keyset = None if after is None else _decode_keyset(after, order_by, kind.model)
+    page = await read_page(rows, Order.parse(order_by), keyset, size + 1)
+    return _row_connection(page, kind, size, order_by, has_previous_page=after is not None)
+
+
+async def paginate_rows_of(
+    parents: Sequence[UUID],
+    parent_column: str,
+    rows: Rows,
+    kind: RowType[T],
+    *,
+    first: int | None,
+    after: str | None,
+    default_first: int = 20,
+    order_by: str = "-created_at",
+) -> list[Connection[T]]:
+    """The same page of the list of each parent, read together.
+
+    The first column of `kind` must be that with the parent's id.
+    """
+    size = page_size(first, default_first)
+    keyset = None if after is None else _decode_keyset(after, order_by, kind.model)
+    pages = await read_pages(rows, parent_column, parents, Order.parse(order_by), keyset, size + 1)
+    return [
+        _row_connection(page, kind, size, order_by, has_previous_page=after is not None) for page in pages
+    ]
+
+
+class RowEdge(NamedTuple):
+    """An `Edge` of a row, which makes its cursor when it is asked for."""
+
+    node: Any
+    order_by: str
+
+    @property
+    def cursor(self) -> str:
+        """The place of the row in its order."""
+        return _encode_keyset(
+            self.order_by, getattr(self.node, self.order_by.removeprefix("-")), self.node.key
+        )
+
+
+def _row_connection(
+    page: Sequence[Iterable[Any]], kind: RowType[T], size: int, order_by: str, *, has_previous_page: bool
+) -> Connection[T]:
+    make_node, make_edge = kind.of, partial(tuple.__new__, RowEdge)
+    edges: list[RowEdge] = [make_edge((make_node(row), order_by)) for row in page[:size]]
+    return Connection(
+        edges=cast("list[Edge[T]]", edges),
+        page_info=PageInfo(
+            has_next_page=len(page) > size,
+            has_previous_page=has_previous_page,
+            start_cursor=edges[0].cursor if edges else None,
+            end_cursor=edges[-1].cursor if edges else None,
+        ),
+    )
+
+
 def encode_cursor(*values: Any) -> str:
     """An opaque cursor of values that JSON can hold."""
     return _encode(json.dumps(values, separators=(",", ":")))
@@ -234,7 +321,7 @@ def _canonical_uuid(text: str) -> UUID | None:
 
 
 def _encode(text: str) -> str:
-    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+    return binascii.b2a_base64(text.encode(), newline=False).translate(_URL_SAFE, b"=").decode()
 
 
 def _decode(value: str) -> str | None:

@@ -1,20 +1,30 @@
 """The schema, composed of the features' queries, mutations and subscriptions."""
 
 import strawberry
-from strawberry.extensions import MaxTokensLimiter
 from strawberry.schema.config import StrawberryConfig
 
 from graphql_api.accounts import AccountMutations, AccountQueries, User, load_user
 from graphql_api.analyses.operations import AnalysisMutations, AnalysisQueries, AnalysisSubscriptions
 from graphql_api.analyses.types import Analysis, load_analysis
+from graphql_api.audit_log import AuditQueries
 from graphql_api.context import Info
 from graphql_api.deletions import DeletionMutations
-from graphql_api.errors import ErrorPresentingSchema
+from graphql_api.descriptions import describe
 from graphql_api.events import EventQueries, EventSubscriptions
+from graphql_api.execution.schema import ApiSchema
 from graphql_api.fields import field
 from graphql_api.ml_models import MLModel, MLModelQueries, load_ml_model
 from graphql_api.relay import Node, NodeLoader, load_node, uuid_loader
+from graphql_api.resumable_uploads.operations import (
+    ResumableUpload,
+    ResumableUploadMutations,
+    ResumableUploadQueries,
+    load_upload,
+)
+from graphql_api.rules import QueryLimits
 from graphql_api.scalars import SCALARS
+from graphql_api.trusted_documents import TrustedDocuments
+from graphql_api.video_imports import ImportMutations
 from graphql_api.video_uploads import UploadMutations
 from graphql_api.videos import Video, VideoQueries, load_video
 
@@ -23,19 +33,35 @@ NODE_LOADERS: dict[str, NodeLoader] = {
     "Video": uuid_loader(load_video),
     "Analysis": uuid_loader(load_analysis),
     "MLModel": load_ml_model,
+    "ResumableUpload": uuid_loader(load_upload),
 }
 """Type name → how to load an object of it, with the check that the viewer may see it."""
 
 
 @strawberry.type(description="What can be read.")
-class Query(AccountQueries, VideoQueries, MLModelQueries, AnalysisQueries, EventQueries):
+class Query(
+    AccountQueries,
+    VideoQueries,
+    MLModelQueries,
+    AnalysisQueries,
+    EventQueries,
+    AuditQueries,
+    ResumableUploadQueries,
+):
     @field("Any object of yours, by its id; null if there is none.", signed_in=True)
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
         return await load_node(NODE_LOADERS, info.context, id)
 
 
 @strawberry.type(description="What can be changed.")
-class Mutation(AccountMutations, UploadMutations, AnalysisMutations, DeletionMutations):
+class Mutation(
+    AccountMutations,
+    UploadMutations,
+    ResumableUploadMutations,
+    ImportMutations,
+    AnalysisMutations,
+    DeletionMutations,
+):
     pass
 
 
@@ -44,16 +70,21 @@ class Subscription(AnalysisSubscriptions, EventSubscriptions):
     pass
 
 
-def make_schema(max_query_tokens: int = 10_000) -> ErrorPresentingSchema:
-    """The schema, with the limits of this server."""
-    return ErrorPresentingSchema(
+def make_schema(
+    limits: QueryLimits | None = None, trusted_documents: TrustedDocuments | None = None
+) -> ApiSchema:
+    """The schema, with the limits of this server; with trusted documents, it executes no others."""
+    schema = ApiSchema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[User, Video, Analysis, MLModel],
+        types=[User, Video, Analysis, MLModel, ResumableUpload],
         config=StrawberryConfig(scalar_map=SCALARS),
-        extensions=[lambda: MaxTokensLimiter(max_token_count=max_query_tokens)],
+        limits=limits or QueryLimits(),
+        trusted_documents=trusted_documents,
     )
+    describe(schema._schema)
+    return schema
 
 
 def export_schema() -> str:

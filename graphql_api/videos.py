@@ -1,20 +1,23 @@
 """Videos at the edge."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import strawberry
-from tortoise.queryset import QuerySet
 
+from domain.pages import read_all
+from domain.sql import stored_flag, stored_moment, stored_uuid
 from domain.videos import models, service
-from domain.videos.files import content_type, thumbnail_key
+from domain.videos.files import thumbnail_key
 from domain.videos.models import VideoStatus
 from graphql_api.context import Context, Info
 from graphql_api.fields import field
 from graphql_api.links import link, source_link
-from graphql_api.relay import Connection, Node, find_uuid, global_id, paginate
+from graphql_api.relay import Connection, Node, find_uuid, global_id, paginate_rows
+from graphql_api.rows import RowType, by_value
 from graphql_api.scalars import BigInt
 
 if TYPE_CHECKING:
@@ -27,7 +30,10 @@ LazyAnalysis = Annotated["Analysis", strawberry.lazy("graphql_api.analyses.types
 
 @strawberry.type(description="An uploaded video.")
 class Video(Node):
-    row: strawberry.Private[models.Video]
+    key: strawberry.Private[UUID]
+    storage_key: strawberry.Private[str | None]
+    container: strawberry.Private[str | None]
+    has_thumbnail: strawberry.Private[bool]
     title: str = strawberry.field(description="Its title: at first the file's name without its ending.")
     filename: str = strawberry.field(description="The name of the uploaded file.")
     external_id: str | None = strawberry.field(
@@ -35,7 +41,8 @@ class Video(Node):
     )
     status: VideoStatus = strawberry.field(description="PROBING until the file has been looked at.")
     rejection_reason: str | None = strawberry.field(description="Why the file was turned away.")
-    size_bytes: BigInt = strawberry.field(description="Size of the file.")
+    source_url: str | None = strawberry.field(description="Where it was imported from; null if uploaded.")
+    size_bytes: BigInt = strawberry.field(description="Size of the file; 0 while it is being fetched.")
     sha256: str | None = strawberry.field(description="SHA-256 of the file, in hexadecimal.")
     codec: str | None = strawberry.field(description="Name of the video's codec, such as `h264`.")
     width: int | None = strawberry.field(description="Width of its upright frames in pixels.")
@@ -49,44 +56,80 @@ class Video(Node):
     created_at: datetime = strawberry.field(description="When it was uploaded.")
 
     @classmethod
-    def from_row(cls, row: models.Video) -> Self:
+    def from_row(cls, row: models.Video) -> "Video":
         """The video in this row."""
-        return cls(
-            id=global_id("Video", row.id),
-            row=row,
-            title=row.title,
-            filename=row.filename,
-            external_id=row.external_id,
-            status=row.status,
-            rejection_reason=row.rejection_reason,
-            size_bytes=BigInt(row.size_bytes),
-            sha256=row.sha256 or None,
-            codec=row.codec,
-            width=row.width,
-            height=row.height,
-            duration_seconds=row.duration_seconds,
-            frame_count=row.frame_count,
-            average_fps=row.average_fps,
-            is_variable_frame_rate=row.is_variable_frame_rate,
-            created_at=row.created_at,
-        )
+        return VIDEO_ROWS.of_model(row)
 
-    @field("A link to the file, signed and expiring, that answers Range requests; null once it was rejected.")
+    @field(
+        "A link to the file, signed and expiring, that answers Range requests; null once it was rejected, "
+        "and while it is still being fetched."
+    )
     async def url(self, info: Info) -> str | None:
-        return await source_link(info.context, self.row, content_type(self.row))
+        return await source_link(info.context, self.key, self.storage_key, self.filename, self.container)
 
     @field("A link to a small picture of it, a JPEG, signed and expiring.")
     async def thumbnail_url(self, info: Info) -> str | None:
-        if not self.row.has_thumbnail:
+        if not self.has_thumbnail:
             return None
-        key = thumbnail_key(self.row.id)
+        key = thumbnail_key(self.key)
         return await link(info.context, key, content_type="image/jpeg", filename=f"{self.title}.jpg")
 
     @field("Its analyses, newest first.")
-    async def analyses(self, first: int | None = 20, after: str | None = None) -> Connection[LazyAnalysis]:
-        from graphql_api.analyses.types import Analysis, analyses_of_video
+    async def analyses(
+        self, info: Info, first: int | None = 20, after: str | None = None
+    ) -> Connection[LazyAnalysis]:
+        from graphql_api.analyses.types import analyses_of_videos
 
-        return await paginate(analyses_of_video(self.row.id), Analysis.from_row, first=first, after=after)
+        async def load(keys: list[UUID]) -> Sequence[Connection[LazyAnalysis]]:
+            return await analyses_of_videos(keys, first, after)
+
+        return await info.context.loader(f"analyses {first} {after}", load).load(self.key)
+
+
+_STATUSES = by_value(VideoStatus)
+
+VIDEO_ROWS = RowType(
+    Video,
+    models.Video,
+    {
+        "stored_key": "id",
+        "title": "title",
+        "filename": "filename",
+        "external_id": "external_id",
+        "stored_status": "status",
+        "rejection_reason": "rejection_reason",
+        "source_url": "source_url",
+        "storage_key": "storage_key",
+        "size_bytes": "size_bytes",
+        "stored_sha256": "sha256",
+        "container": "container",
+        "codec": "codec",
+        "width": "width",
+        "height": "height",
+        "duration_seconds": "duration_seconds",
+        "frame_count": "frame_count",
+        "average_fps": "average_fps",
+        "stored_variability": "is_variable_frame_rate",
+        "has_thumbnail": "has_thumbnail",
+        "stored_created_at": "created_at",
+    },
+    id=lambda row: global_id("Video", row.stored_key),
+    key=lambda row: stored_uuid(row.stored_key),
+    status=lambda row: _STATUSES[row.stored_status],
+    sha256=lambda row: row.stored_sha256 or None,
+    is_variable_frame_rate=lambda row: stored_flag(row.stored_variability),
+    created_at=lambda row: stored_moment(row.stored_created_at),
+)
+"""How rows become videos."""
+
+
+async def load_videos(keys: Sequence[UUID], owner_id: UUID | None = None) -> dict[UUID, Video]:
+    """Those of these videos that are there: of one account, or of all."""
+    rows = VIDEO_ROWS.rows.where_in("id", keys)
+    if owner_id is not None:
+        rows = rows.of_owner(owner_id)
+    videos = [VIDEO_ROWS.of(row) for row in await read_all(rows)]
+    return {video.key: video for video in videos}
 
 
 @strawberry.enum(description="The order of a list of videos.")
@@ -134,20 +177,17 @@ class VideoQueries:
         filter: VideoFilter | None = None,
         order_by: VideoOrder | None = None,
     ) -> Connection[Video]:
-        rows = _filtered(service.owned_videos(info.context.user_id), filter or VideoFilter())
+        wanted = filter or VideoFilter()
+        rows = service.filter_videos(
+            VIDEO_ROWS.rows.of_owner(info.context.user_id),
+            status=wanted.status,
+            search=wanted.search,
+            external_id=wanted.external_id,
+            created_after=wanted.created_after,
+            created_before=wanted.created_before,
+        )
         column = _ORDER_COLUMNS[order_by or VideoOrder.NEWEST]
-        return await paginate(rows, Video.from_row, first=first, after=after, order_by=column)
-
-
-def _filtered(rows: QuerySet[models.Video], wanted: VideoFilter) -> QuerySet[models.Video]:
-    return service.filter_videos(
-        rows,
-        status=wanted.status,
-        search=wanted.search,
-        external_id=wanted.external_id,
-        created_after=wanted.created_after,
-        created_before=wanted.created_before,
-    )
+        return await paginate_rows(rows, VIDEO_ROWS, first=first, after=after, order_by=column)
 
 
 async def load_video(context: Context, key: UUID) -> Video | None:

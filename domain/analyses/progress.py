@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
@@ -11,6 +11,7 @@ import orjson
 from redis.asyncio import Redis
 
 from domain.analyses.models import Analysis, AnalysisStatus, LabelTotal, Segment, SegmentStatus
+from domain.sql import fetch_rows, is_postgres
 
 OVERLAY_SHARE = 0.5
 """Drawing the overlay counts as this share of analysing the same frames."""
@@ -123,20 +124,42 @@ async def take_snapshots(analyses: Sequence[Analysis]) -> list[ProgressSnapshot]
     totals: dict[UUID, list[LabelTotal]] = {}
     for total in await LabelTotal.filter(analysis_id__in=ids):
         totals.setdefault(UUID(str(total.analysis_id)), []).append(total)
+    reached = {one.id: _reached(one, running.get(one.id, [])) for one in analyses}
+    await _raise_frames_done(
+        {one.id: reached[one.id] for one in analyses if reached[one.id] > one.frames_done}
+    )
     snapshots = []
     for analysis in analyses:
-        segments = running.get(analysis.id, [])
-        await _raise_frames_done(analysis, segments)
-        snapshots.append(snapshot_of(analysis, totals.get(analysis.id, []), segments))
+        analysis.frames_done = reached[analysis.id]
+        snapshots.append(snapshot_of(analysis, totals.get(analysis.id, []), running.get(analysis.id, [])))
     return snapshots
 
 
-async def _raise_frames_done(analysis: Analysis, running: Sequence[Segment]) -> None:
+def _reached(analysis: Analysis, running: Sequence[Segment]) -> int:
     reached = analysis.frames_finished + sum(segment.frames_done for segment in running)
-    reached = min(max(reached, analysis.frames_done), analysis.frames_total or reached)
-    if reached > analysis.frames_done:
-        await Analysis.filter(id=analysis.id, frames_done__lt=reached).update(frames_done=reached)
-    analysis.frames_done = reached
+    return min(max(reached, analysis.frames_done), analysis.frames_total or reached)
+
+
+async def _raise_frames_done(reached: Mapping[UUID, int]) -> None:
+    """Raise the marks of these analyses that are lower, in one statement."""
+    if not reached:
+        return
+    cases: list[str] = []
+    values: list[Any] = []
+    for place, (analysis_id, frames_done) in enumerate(reached.items()):
+        key, mark = f"${2 * place + 1}", f"${2 * place + 2}"
+        cases.append(f"WHEN id = {key} AND frames_done < {mark} THEN {mark}")
+        values += [analysis_id, frames_done]
+    keys = ", ".join(f"${2 * place + 1}" for place in range(len(reached)))
+    chosen = f"id IN ({keys})"
+    if is_postgres():
+        # In order, or two who raise the same marks might wait for each other for ever.
+        chosen = f"id IN (SELECT id FROM analyses WHERE {chosen} ORDER BY id FOR UPDATE)"  # noqa: S608
+    await fetch_rows(
+        f"UPDATE analyses SET frames_done = CASE {' '.join(cases)} ELSE frames_done END "  # noqa: S608
+        f"WHERE {chosen} RETURNING id",
+        *values,
+    )
 
 
 async def publish(redis: Redis, snapshot: ProgressSnapshot) -> None:

@@ -10,7 +10,7 @@ from tortoise.exceptions import IntegrityError
 from tortoise.queryset import QuerySet
 from tortoise.transactions import in_transaction
 
-from domain.analyses.models import Analysis, AnalysisStatus, Track, Tracker
+from domain.analyses.models import Analysis, AnalysisStatus, Tracker
 from domain.analyses.status import apply
 from domain.analyses.transitions import ALREADY_DONE, Action
 from domain.errors import (
@@ -21,6 +21,7 @@ from domain.errors import (
     NotFoundError,
 )
 from domain.events import EventKind, record_event
+from domain.pages import Rows
 from domain.videos.models import Video, VideoStatus
 
 MAX_FRAME_STRIDE = 10_000
@@ -212,20 +213,21 @@ async def change_status(owner_id: UUID, analysis_id: UUID, action: Action) -> An
     return await get_analysis(owner_id, analysis_id)
 
 
-def tracks_of(analysis_id: UUID, labels: Sequence[str] | None = None) -> QuerySet[Track]:
-    """The tracks of an analysis, of these labels or of all."""
-    tracks = Track.filter(analysis_id=analysis_id)
-    return tracks if labels is None else tracks.filter(label__in=list(labels))
+def filter_tracks(tracks: Rows, labels: Sequence[str] | None = None) -> Rows:
+    """Those tracks that have one of these labels, or all."""
+    return tracks if labels is None else tracks.where_in("label", labels)
 
 
 def filter_analyses(
-    analyses: QuerySet[Analysis],
+    analyses: Rows,
     *,
     video_id: UUID | None = None,
     statuses: Sequence[AnalysisStatus] | None = None,
     ml_model: str | None = None,
-) -> QuerySet[Analysis]:
+) -> Rows:
     """Those analyses that meet every condition given."""
-    conditions: dict[str, object] = {"video_id": video_id, "ml_model": ml_model}
-    analyses = analyses.filter(**{name: value for name, value in conditions.items() if value is not None})
-    return analyses if statuses is None else analyses.filter(status__in=list(statuses))
+    for condition, value in (("video_id = ?", video_id), ("ml_model = ?", ml_model)):
+        analyses = analyses if value is None else analyses.where(condition, value)
+    if statuses is None:
+        return analyses
+    return analyses.where_in("status", [status.value for status in statuses])

@@ -10,11 +10,13 @@ from domain.analyses.transitions import Action
 from domain.errors import NotFoundError
 from domain.videos.service import get_video
 from graphql_api.analyses.settings import AnalysisSettingsInput
-from graphql_api.analyses.types import Analysis, AnalysisProgress, load_analysis
+from graphql_api.analyses.types import ANALYSIS_ROWS, Analysis, AnalysisProgress, load_analysis
 from graphql_api.context import Info
 from graphql_api.errors import Payload
+from graphql_api.feeds import shared
 from graphql_api.fields import field, mutation, subscription
-from graphql_api.relay import Connection, find_uuid, paginate, require_uuid
+from graphql_api.progress_hub import ProgressFeed
+from graphql_api.relay import Connection, find_uuid, paginate_rows, require_uuid
 from tasks.analyses import analysis_limits, complete_settings, start_analysis, steer_analysis
 
 
@@ -67,19 +69,19 @@ class AnalysisQueries:
     ) -> Connection[Analysis]:
         wanted = filter or AnalysisFilter()
         rows = service.filter_analyses(
-            service.owned_analyses(info.context.user_id),
+            ANALYSIS_ROWS.rows.of_owner(info.context.user_id),
             video_id=None
             if wanted.video_id is None
             else require_uuid(wanted.video_id, "Video", "filter", "video_id"),
             statuses=wanted.status,
             ml_model=wanted.ml_model,
         )
-        return await paginate(rows, Analysis.from_row, first=first, after=after)
+        return await paginate_rows(rows, ANALYSIS_ROWS, first=first, after=after)
 
 
 @strawberry.type
 class AnalysisMutations:
-    @mutation("Queue an analysis of a video.")
+    @mutation("Queue an analysis of a video.", counted=True)
     async def start_analysis(self, info: Info, input: StartAnalysisInput) -> AnalysisPayload:
         context, app = info.context, info.context.state.settings
         video = await get_video(
@@ -113,7 +115,10 @@ class AnalysisMutations:
     async def cancel_analysis(self, info: Info, id: strawberry.ID) -> AnalysisPayload:
         return await _steer(info, id, Action.CANCEL)
 
-    @mutation("Try a failed or cancelled analysis again: what failed is repeated, what was finished is kept.")
+    @mutation(
+        "Try a failed or cancelled analysis again: what failed is repeated, what was finished is kept.",
+        counted=True,
+    )
     async def restart_analysis(self, info: Info, id: strawberry.ID) -> AnalysisPayload:
         return await _steer(info, id, Action.RESTART)
 
@@ -134,10 +139,10 @@ class AnalysisSubscriptions:
             raise NotFoundError("There is no Analysis with this id.", ("id",))
         owner_id = info.context.user_id
         await service.get_analysis(owner_id, key)
-        async for snapshot in info.context.state.progress_hub.follow(owner_id, key):
-            yield AnalysisProgress.of(snapshot)
+        hub = info.context.state.progress_hub
+        return shared(ProgressFeed(hub, owner_id, key, AnalysisProgress.of))
 
     @subscription("The present state of all your unfinished analyses, then each change of any; does not end.")
     async def my_analyses_progress(self, info: Info) -> AsyncIterator[AnalysisProgress]:
-        async for snapshot in info.context.state.progress_hub.follow_all(info.context.user_id):
-            yield AnalysisProgress.of(snapshot)
+        hub = info.context.state.progress_hub
+        return shared(ProgressFeed(hub, info.context.user_id, None, AnalysisProgress.of))

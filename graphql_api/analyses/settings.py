@@ -1,11 +1,15 @@
 """What is analysed, and how: as it is asked for, and as it was decided."""
 
+from collections.abc import Sequence
+from typing import Any, Self
+
+import orjson
 import strawberry
 
 from domain.analyses.models import Tracker
 from graphql_api.context import Info
 from graphql_api.fields import field
-from graphql_api.ml_models import MLModel, load_ml_model
+from graphql_api.ml_models import MLModel, load_ml_models
 from graphql_api.relay import global_id
 from ml_models.catalog import MLTask
 from tasks.analyses import RequestedSettings
@@ -25,10 +29,29 @@ class AnalysisSettings:
     create_people: bool = strawberry.field(description="Whether faces become people.")
     overlay: bool = strawberry.field(description="Whether a video with boxes drawn on it is made.")
 
+    @classmethod
+    def from_row(cls, row: Any) -> Self:
+        """The settings in the row of an analysis."""
+        labels = row.stored_labels
+        return cls(
+            model_name=row.model_name,
+            tracker=Tracker(row.stored_tracker),
+            frame_stride=row.frame_stride,
+            min_confidence=row.min_confidence,
+            labels=orjson.loads(labels) if isinstance(labels, str) else labels,
+            start_seconds=row.start_seconds,
+            end_seconds=row.end_seconds,
+            create_people=bool(row.create_people),
+            overlay=bool(row.overlay),
+        )
+
     @field("The model that looks at the frames.")
     async def ml_model(self, info: Info) -> MLModel:
-        model = await load_ml_model(info.context, self.model_name)
-        return model if model is not None else _forgotten_model(self.model_name)
+        async def load(names: list[str]) -> Sequence[MLModel]:
+            known = await load_ml_models(info.context)
+            return [known.get(name) or _forgotten_model(name) for name in names]
+
+        return await info.context.loader("ml_model", load).load(self.model_name)
 
 
 def _forgotten_model(name: str) -> MLModel:

@@ -6,20 +6,21 @@ from typing import Any, Self
 from uuid import UUID
 
 import strawberry
-from tortoise.queryset import QuerySet
 
 from domain.analyses import models, service
 from domain.analyses.files import OVERLAY_FILE, RESULT_FILES, ResultFormat, overlay_key, result_key
 from domain.analyses.models import AnalysisStatus
 from domain.analyses.progress import ProgressSnapshot, take_snapshots
-from domain.videos.models import Video as VideoRow
+from domain.pages import read_all
+from domain.sql import stored_moment, stored_uuid
 from graphql_api.analyses.detections import Detection, page_of_detections
 from graphql_api.analyses.settings import AnalysisSettings
 from graphql_api.context import Context, Info
 from graphql_api.fields import field
 from graphql_api.links import link
-from graphql_api.relay import Connection, Node, global_id, paginate
-from graphql_api.videos import Video
+from graphql_api.relay import Connection, Node, global_id, paginate_rows_of
+from graphql_api.rows import RowType, by_value
+from graphql_api.videos import Video, load_videos
 from tasks.results.reader import DetectionFilter
 
 strawberry.enum(AnalysisStatus, description="Where an analysis stands.")
@@ -49,22 +50,34 @@ class Track:
     detection_count: int = strawberry.field(description="In how many analysed frames it is seen.")
     mean_confidence: float = strawberry.field(description="The mean confidence of its detections.")
 
-    @classmethod
-    def from_row(cls, row: models.Track) -> Self:
-        """The track in this row."""
-        return cls(
-            track_id=row.track_id,
-            label=row.label,
-            first_seconds=row.first_seconds,
-            last_seconds=row.last_seconds,
-            detection_count=row.detection_count,
-            mean_confidence=row.confidence_sum / row.detection_count,
-        )
+
+TRACK_ROWS = RowType(
+    Track,
+    models.Track,
+    {
+        "analysis_id": "analysis_id",
+        "stored_key": "id",
+        "track_id": "track_id",
+        "label": "label",
+        "first_seconds": "first_seconds",
+        "last_seconds": "last_seconds",
+        "detection_count": "detection_count",
+        "confidence_sum": "confidence_sum",
+    },
+    key=lambda row: stored_uuid(row.stored_key),
+    mean_confidence=lambda row: row.confidence_sum / row.detection_count,
+)
+"""How rows become tracks."""
 
 
 @strawberry.type(description="One run of a model over a video.")
 class Analysis(Node):
+    key: strawberry.Private[UUID]
+    video_key: strawberry.Private[UUID]
     row: strawberry.Private[models.Analysis]
+    """What its progress and its results are read with."""
+    frames_to_do: strawberry.Private[int]
+    has_overlay: strawberry.Private[bool]
     status: AnalysisStatus = strawberry.field(description="Where it stands.")
     error_message: str | None = strawberry.field(description="Why it failed.")
     priority: int = strawberry.field(
@@ -75,38 +88,17 @@ class Analysis(Node):
     finished_at: datetime | None = strawberry.field(description="When it came to its end.")
 
     @classmethod
-    def from_row(cls, row: models.Analysis) -> Self:
+    def from_row(cls, row: models.Analysis) -> "Analysis":
         """The analysis in this row."""
-        return cls(
-            id=global_id("Analysis", row.id),
-            row=row,
-            status=row.status,
-            error_message=row.error_message,
-            priority=row.priority,
-            created_at=row.created_at,
-            started_at=row.started_at,
-            finished_at=row.finished_at,
-        )
+        return ANALYSIS_ROWS.of_model(row)
 
     @field("The video.")
     async def video(self, info: Info) -> Video:
-        row = await info.context.loader("video", _load_videos).load(self.row.video_id)
-        return Video.from_row(row)
+        return await info.context.loader("video", _load_videos).load(self.video_key)
 
     @field("What is analysed, and how.")
     def settings(self) -> AnalysisSettings:
-        row = self.row
-        return AnalysisSettings(
-            model_name=row.ml_model,
-            tracker=row.tracker,
-            frame_stride=row.frame_stride,
-            min_confidence=row.min_confidence,
-            labels=row.labels,
-            start_seconds=row.start_seconds,
-            end_seconds=row.end_seconds,
-            create_people=row.create_people,
-            overlay=row.overlay,
-        )
+        return AnalysisSettings.from_row(self)
 
     @field("How far it is, from 0 to 100; it never goes back.")
     async def progress(self, info: Info) -> float:
@@ -118,7 +110,7 @@ class Analysis(Node):
 
     @field("Frames to analyse; 0 until the video has been looked at.")
     def frames_total(self) -> int:
-        return self.row.frames_total
+        return self.frames_to_do
 
     @field("Detections and tracks so far, by label.")
     async def counts(self, info: Info) -> list[LabelCount]:
@@ -157,32 +149,99 @@ class Analysis(Node):
 
     @field("Tracks in order of their numbers, of the part of the video that is done.")
     async def tracks(
-        self, labels: list[str] | None = None, first: int | None = 100, after: str | None = None
+        self, info: Info, labels: list[str] | None = None, first: int | None = 100, after: str | None = None
     ) -> Connection[Track]:
-        rows = service.tracks_of(self.row.id, labels)
-        return await paginate(
-            rows, Track.from_row, first=first, after=after, default_first=100, order_by="track_id"
-        )
+        async def load(keys: list[UUID]) -> Sequence[Connection[Track]]:
+            return await paginate_rows_of(
+                keys,
+                "analysis_id",
+                service.filter_tracks(TRACK_ROWS.rows, labels),
+                TRACK_ROWS,
+                first=first,
+                after=after,
+                default_first=100,
+                order_by="track_id",
+            )
+
+        return await info.context.loader(f"tracks {labels} {first} {after}", load).load(self.key)
 
     @field("A link to the results, signed and expiring; null until there are some.")
     async def result_url(self, info: Info, format: ResultFormat = ResultFormat.JSON) -> str | None:
-        if self.row.status != AnalysisStatus.SUCCEEDED:
+        if self.status != AnalysisStatus.SUCCEEDED:
             return None
         name, content_type = RESULT_FILES[format]
-        key = result_key(self.row.id, format)
+        key = result_key(self.key, format)
         return await link(info.context, key, content_type=content_type, filename=name, attachment=True)
 
     @field("A link to the video with boxes drawn on it, an H.264 MP4; null until there is one.")
     async def overlay_url(self, info: Info) -> str | None:
-        if not self.row.has_overlay or self.row.status != AnalysisStatus.SUCCEEDED:
+        if not self.has_overlay or self.status != AnalysisStatus.SUCCEEDED:
             return None
-        key = overlay_key(self.row.id)
+        key = overlay_key(self.key)
         return await link(info.context, key, content_type="video/mp4", filename=OVERLAY_FILE)
 
 
-async def _load_videos(keys: list[UUID]) -> Sequence[VideoRow]:
-    rows = {row.id: row for row in await VideoRow.filter(id__in=keys)}
-    return [rows[key] for key in keys]
+def _model(row: Any) -> models.Analysis:
+    values = {column: getattr(row, name) for name, column in ANALYSIS_ROWS.columns}
+    return models.Analysis._init_from_db(**values)
+
+
+_STATUSES = by_value(AnalysisStatus)
+
+ANALYSIS_ROWS = RowType(
+    Analysis,
+    models.Analysis,
+    {
+        "stored_video_id": "video_id",
+        "stored_key": "id",
+        "owner_id": "owner_id",
+        "model_name": "ml_model",
+        "stored_tracker": "tracker",
+        "frame_stride": "frame_stride",
+        "min_confidence": "min_confidence",
+        "stored_labels": "labels",
+        "start_seconds": "start_seconds",
+        "end_seconds": "end_seconds",
+        "create_people": "create_people",
+        "overlay": "overlay",
+        "stored_status": "status",
+        "error_message": "error_message",
+        "priority": "priority",
+        "tracked_segments": "tracked_segments",
+        "frames_to_do": "frames_total",
+        "frames_finished": "frames_finished",
+        "frames_reused": "frames_reused",
+        "stored_frames_done": "frames_done",
+        "overlay_frames_done": "overlay_frames_done",
+        "has_overlay": "has_overlay",
+        "active_seconds": "active_seconds",
+        "running_since": "running_since",
+        "stored_created_at": "created_at",
+        "stored_started_at": "started_at",
+        "stored_finished_at": "finished_at",
+    },
+    id=lambda row: global_id("Analysis", row.stored_key),
+    key=lambda row: stored_uuid(row.stored_key),
+    video_key=lambda row: stored_uuid(row.stored_video_id),
+    row=_model,
+    status=lambda row: _STATUSES[row.stored_status],
+    created_at=lambda row: stored_moment(row.stored_created_at),
+    started_at=lambda row: stored_moment(row.stored_started_at),
+    finished_at=lambda row: stored_moment(row.stored_finished_at),
+)
+"""How rows become analyses."""
+
+
+async def _load_videos(keys: list[UUID]) -> Sequence[Video]:
+    videos = await load_videos(keys)
+    return [videos[key] for key in keys]
+
+
+async def load_analyses(keys: Sequence[UUID], owner_id: UUID) -> dict[UUID, Analysis]:
+    """Those of these analyses that are there and belong to the account."""
+    rows = ANALYSIS_ROWS.rows.where_in("id", keys).of_owner(owner_id)
+    analyses = [ANALYSIS_ROWS.of(row) for row in await read_all(rows)]
+    return {analysis.key: analysis for analysis in analyses}
 
 
 async def _snapshot(info: Info, row: models.Analysis) -> ProgressSnapshot:
@@ -228,9 +287,13 @@ class AnalysisProgress:
         )
 
 
-def analyses_of_video(video_id: UUID) -> QuerySet[models.Analysis]:
-    """The analyses of a video that the viewer may see."""
-    return models.Analysis.filter(video_id=video_id)
+async def analyses_of_videos(
+    keys: Sequence[UUID], first: int | None, after: str | None
+) -> list[Connection[Analysis]]:
+    """The same page of the analyses of each of these videos, which the viewer may see."""
+    return await paginate_rows_of(
+        keys, "video_id", ANALYSIS_ROWS.rows, ANALYSIS_ROWS, first=first, after=after
+    )
 
 
 async def load_analysis(context: Context, key: UUID) -> Analysis | None:

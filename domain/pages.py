@@ -1,0 +1,134 @@
+"""Pages of rows, found by key and read as values: lists are long, and model objects are slow to make."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from tortoise.models import Model
+
+from domain.sql import fetch_values
+
+_PARENTS_A_STATEMENT = 200
+"""SQLite joins at most 500 SELECTs."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """The order of a list: by a column that is never null, where `id` decides between equal values."""
+
+    column: str
+    descending: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> "Order":
+        """The order that is written as a column, with `-` for descending."""
+        return cls(text.removeprefix("-"), text.startswith("-"))
+
+    def __str__(self) -> str:
+        return f"-{self.column}" if self.descending else self.column
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of one table that meet conditions.
+
+    Args:
+        model: The model of the table.
+        columns: What to read of each row: name → column.
+        conditions: SQL that both databases understand, with `?` for each of `values`.
+        values: The values, in the order of the conditions.
+    """
+
+    model: type[Model]
+    columns: tuple[tuple[str, str], ...]
+    conditions: tuple[str, ...] = ()
+    values: tuple[Any, ...] = ()
+
+    def where(self, condition: str, *values: Any) -> "Rows":
+        """Those of them that meet another condition as well."""
+        return replace(self, conditions=(*self.conditions, condition), values=(*self.values, *values))
+
+    def of_owner(self, owner_id: UUID) -> "Rows":
+        """Those of them that belong to an account."""
+        return self.where("owner_id = ?", owner_id)
+
+    def where_in(self, column: str, values: Sequence[Any]) -> "Rows":
+        """Those of them with one of these values."""
+        places = ", ".join("?" * len(values))
+        return self.where(f"{column} IN ({places})" if values else "1 = 0", *values)
+
+
+def columns_of(columns: Mapping[str, str] | Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """`Rows.columns` from names that are columns, or from name → column."""
+    pairs = columns.items() if isinstance(columns, Mapping) else zip(columns, columns, strict=True)
+    return tuple(pairs)
+
+
+async def read_all(rows: Rows) -> Sequence[Sequence[Any]]:
+    """Every row, in no order."""
+    return await fetch_values(_select(rows.model, rows.columns, rows.conditions), *rows.values)
+
+
+async def read_page(
+    rows: Rows, order: Order, after: tuple[Any, UUID] | None, limit: int
+) -> Sequence[Sequence[Any]]:
+    """The first `limit` rows in this order, or the first that follow the row with this value and id."""
+    keyset = () if after is None else after
+    sql = _page(rows.model, rows.columns, rows.conditions, order, after is not None, limit)
+    return await fetch_values(sql, *rows.values, *keyset)
+
+
+async def read_pages(
+    rows: Rows,
+    parent_column: str,
+    parents: Sequence[UUID],
+    order: Order,
+    after: tuple[Any, UUID] | None,
+    limit: int,
+) -> list[list[Sequence[Any]]]:
+    """The page of each parent, read together; the first value of each row must be its parent's id."""
+    keyset = () if after is None else after
+    pages: dict[UUID, list[Sequence[Any]]] = {parent: [] for parent in parents}
+    of_parent = rows.where(f"{parent_column} = ?")
+    one = _page(rows.model, rows.columns, of_parent.conditions, order, after is not None, limit)
+    for start in range(0, len(parents), _PARENTS_A_STATEMENT):
+        asked = parents[start : start + _PARENTS_A_STATEMENT]
+        sql = " UNION ALL ".join([f"SELECT * FROM ({one}) AS page"] * len(asked))  # noqa: S608
+        values = [value for parent in asked for value in (*rows.values, parent, *keyset)]
+        for row in await fetch_values(sql, *values):
+            pages[UUID(str(row[0]))].append(row)
+    return [pages[parent] for parent in parents]
+
+
+def contains_text(columns: Sequence[str], text: str) -> tuple[str, list[str]]:
+    """The condition that one of these columns has this text in it, in any case, and its values."""
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    condition = " OR ".join(f"UPPER({column}) LIKE UPPER(?) ESCAPE '\\'" for column in columns)
+    return f"({condition})", [f"%{escaped}%"] * len(columns)
+
+
+@lru_cache(maxsize=256)
+def _select(model: type[Model], columns: tuple[tuple[str, str], ...], conditions: tuple[str, ...]) -> str:
+    read = ", ".join(f"{column} AS {name}" for name, column in columns)
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"SELECT {read} FROM {model._meta.db_table}{where}"  # noqa: S608 - constants and placeholders
+
+
+@lru_cache(maxsize=256)
+def _page(
+    model: type[Model],
+    columns: tuple[tuple[str, str], ...],
+    conditions: tuple[str, ...],
+    order: Order,
+    has_after: bool,
+    limit: int,
+) -> str:
+    table = model._meta.db_table
+    column, direction = f"{table}.{order.column}", " DESC" if order.descending else ""
+    if has_after:
+        side = "<" if order.descending else ">"
+        conditions = (*conditions, f"({column}, {table}.id) {side} (?, ?)")
+    select = _select(model, columns, conditions)
+    return f"{select} ORDER BY {column}{direction}, {table}.id{direction} LIMIT {limit}"

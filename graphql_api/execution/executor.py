@@ -1,0 +1,93 @@
+"""graphql-core's executor, with plans for selections of plain attributes."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from graphql import GraphQLObjectType
+from graphql.execution.collect_fields import FieldDetailsList
+from graphql.pyutils import Path, gather_with_cancel
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+from typing_extensions import override
+
+from graphql_api.execution.plans import DocumentPlans, Plan, find_plan
+
+
+class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
+    """Executes one operation.
+
+    Args:
+        arguments: As graphql-core's executor takes them.
+        document_plans: The plans of the document; without, it is graphql-core's executor.
+        options: As Strawberry's and graphql-core's executors take them.
+    """
+
+    def __init__(self, *arguments: Any, document_plans: DocumentPlans | None = None, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        has_middleware = self.middleware_manager is not None and bool(self.middleware_manager.middlewares)
+        self._plans = None
+        if document_plans is not None and not has_middleware and self.abort_signal is None:
+            self._plans = document_plans.of(self.variable_values.coerced)
+
+    @override
+    def build_response(self, data: dict[str, Any] | None) -> Any:
+        """The result of the operation."""
+        response = super().build_response(data)
+        # The helpers refer to the executor. With that circle, all that the request read would stay in memory
+        # until the garbage collector runs, which is rarely.
+        self.async_helpers = cast("Any", None)
+        return response
+
+    @override
+    def collect_and_execute_subfields(
+        self,
+        return_type: GraphQLObjectType,
+        field_details_list: FieldDetailsList,
+        path: Path,
+        result: Any,
+        position_context: Any,
+    ) -> Any:
+        """Make the result of one object."""
+        if self._plans is not None and position_context is None:
+            plan = find_plan(self._plans, self, return_type, field_details_list)
+            results = None if plan is None else self._built(plan, result)
+            if plan is not None and results is not None:
+                return self._finished(plan, return_type, result, path, results) if plan.rest else results
+        return super().collect_and_execute_subfields(
+            return_type, field_details_list, path, result, position_context
+        )
+
+    def _built(self, plan: Plan, source: Any) -> dict[str, Any] | None:
+        """The result of an object, or None if anything about it is not plain."""
+        try:
+            results: dict[str, Any] = plan.build(source)
+        except Exception:
+            # Nothing was done but to read attributes: graphql-core will find it too, and say where.
+            return None
+        return results
+
+    def _finished(
+        self, plan: Plan, parent: GraphQLObjectType, source: Any, path: Path, results: dict[str, Any]
+    ) -> Any:
+        """What `execute_fields` does, for the fields that a plan leaves over."""
+        is_awaitable: Callable[[Any], bool] = self.is_awaitable
+        awaitable: list[str] = []
+        try:
+            for name, fields in plan.rest:
+                results[name] = result = self.execute_field(
+                    parent, source, fields, Path(path, name, parent.name), None
+                )
+                if is_awaitable(result):
+                    awaitable.append(name)
+        except Exception:
+            if awaitable:
+                self.settle_in_background([results[name] for name in awaitable])
+            raise
+        return self._awaited(results, awaitable) if awaitable else results
+
+    async def _awaited(self, results: dict[str, Any], awaitable: list[str]) -> dict[str, Any]:
+        if len(awaitable) == 1:
+            results[awaitable[0]] = await results[awaitable[0]]
+        else:
+            values = await gather_with_cancel(*(results[name] for name in awaitable))
+            results.update(zip(awaitable, values, strict=True))
+        return results

@@ -1,0 +1,132 @@
+"""How to build the results of a document's selections, remembered from request to request."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from graphql import GraphQLObjectType, GraphQLOutputType
+from graphql.execution.collect_fields import FieldDetailsList, collect_subfields
+from graphql.type import is_leaf_type, is_list_type, is_non_null_type, is_object_type
+
+from graphql_api.execution.attributes import attribute_of, can_build
+from graphql_api.execution.builders import PlainField, make_builder
+from graphql_api.execution.shapes import Convert, Shape, leaf_shape, list_shape, object_shape
+
+if TYPE_CHECKING:
+    from graphql_api.execution.executor import CompilingExecutor
+
+_MAX_TOKENS = 2_000
+"""Longer documents are executed as ever: what making the functions takes must stay small."""
+_MAX_PLANS = 64
+_MAX_CONDITIONS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """How to execute the selection on objects of one type."""
+
+    build: Convert
+    """Makes the result of an object: whole, but for the fields in `rest`, which are None in it."""
+    rest: Sequence[tuple[str, FieldDetailsList]]
+    """Response names and nodes of the fields that graphql-core executes."""
+
+
+Plans = dict[tuple[Any, ...], Plan | None]
+"""Type name and nodes of the field → the plan for what they select; None where there cannot be one."""
+
+
+class DocumentPlans:
+    """The plans of a document, for each combination of the variables that decide what is selected."""
+
+    def __init__(self, condition_variables: tuple[str, ...], tokens: int) -> None:
+        self.enabled = False
+        """Set when the document is asked again: what is asked once is not worth a plan."""
+        self._names = condition_variables
+        self._is_short = tokens <= _MAX_TOKENS
+        self._by_conditions: dict[tuple[Any, ...], Plans] = {}
+
+    def of(self, variables: dict[str, Any]) -> Plans | None:
+        """The plans under these variables; None if there are to be none."""
+        if not (self.enabled and self._is_short):
+            return None
+        conditions = tuple([variables.get(name) for name in self._names])
+        found = self._by_conditions.get(conditions)
+        if found is None and len(self._by_conditions) < _MAX_CONDITIONS:
+            found = self._by_conditions[conditions] = {}
+        return found
+
+
+def find_plan(
+    plans: Plans, executor: "CompilingExecutor", parent: GraphQLObjectType, fields: FieldDetailsList
+) -> Plan | None:
+    """The plan for the selection that these fields make on objects of a type; made on first use."""
+    key: tuple[Any, ...] = (
+        (parent.name, id(fields[0].node))
+        if len(fields) == 1
+        else (parent.name, *[id(details.node) for details in fields])
+    )
+    if key in plans:
+        return plans[key]
+    if len(plans) >= _MAX_PLANS:
+        return None
+    plans[key] = None
+    plans[key] = plan = _make_plan(plans, executor, parent, fields)
+    return plan
+
+
+def _make_plan(
+    plans: Plans, executor: "CompilingExecutor", parent: GraphQLObjectType, fields: FieldDetailsList
+) -> Plan | None:
+    if not can_build(parent):
+        return None
+    groups, deferred, _ = collect_subfields(
+        executor.schema,
+        executor.fragments,
+        executor.variable_values,
+        executor.operation,
+        parent,
+        fields,
+        executor.hide_suggestions,
+    )
+    if deferred:
+        return None
+    known: dict[str, PlainField | str | None] = {}
+    rest = []
+    for name, group in groups.items():
+        if any(details.fragment_variable_values is not None for details in group):
+            return None
+        known[name] = _plain_field(plans, executor, parent, group)
+        if known[name] is None:
+            rest.append((name, group))
+    return Plan(make_builder(parent, known), rest)
+
+
+def _plain_field(
+    plans: Plans, executor: "CompilingExecutor", parent: GraphQLObjectType, group: FieldDetailsList
+) -> PlainField | str | None:
+    """How to make the result of a field that asks nothing but attributes, as far down as is selected."""
+    name = group[0].node.name.value
+    if name == "__typename":
+        return parent.name
+    field = executor.schema.get_field(parent, name)
+    attribute = None if field is None else attribute_of(field)
+    if field is None or attribute is None:
+        return None
+    shape = _shape(plans, executor, field.type, group)
+    return None if shape is None else (attribute, shape)
+
+
+def _shape(
+    plans: Plans, executor: "CompilingExecutor", kind: GraphQLOutputType, group: FieldDetailsList
+) -> Shape | None:
+    nullable = not is_non_null_type(kind)
+    inner = kind.of_type if is_non_null_type(kind) else kind
+    if is_list_type(inner):
+        item = _shape(plans, executor, inner.of_type, group)
+        return None if item is None else list_shape(item, nullable)
+    if is_leaf_type(inner):
+        return leaf_shape(inner, nullable)
+    if is_object_type(inner):
+        plan = find_plan(plans, executor, inner, group)
+        return None if plan is None or plan.rest else object_shape(plan.build, nullable)
+    return None

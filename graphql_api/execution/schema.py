@@ -1,0 +1,180 @@
+"""The schema class: Strawberry's, with documents that are checked once and errors made for clients."""
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+import strawberry
+from graphql import DocumentNode, GraphQLError
+from graphql import ExecutionResult as GraphQLExecutionResult
+from graphql.execution import execute
+from strawberry.exceptions import MissingQueryError
+from strawberry.execution import optimized_is_awaitable
+from strawberry.extensions.runner import SchemaExtensionsRunner
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types import ExecutionContext, ExecutionResult
+from strawberry.types.execution import PreExecutionError
+from strawberry.types.graphql import OperationType
+from strawberry.utils.await_maybe import await_maybe
+from strawberry.utils.operation import get_first_operation, get_operation_type
+from typing_extensions import override
+
+from graphql_api.errors import forget_frames, present
+from graphql_api.execution.documents import CheckedDocument, DocumentCache, Mistakes
+from graphql_api.execution.executor import CompilingExecutor
+from graphql_api.execution.introspection import Introspection
+from graphql_api.rules import QueryLimits, check_cost, compile_cost, parse_query, validate_query
+from graphql_api.trusted_documents import TrustedDocuments, document_text
+
+MAX_COERCION_ERRORS = 5
+"""Most mistakes in the variables that are told; each shows the value that it is about, which may be large."""
+
+
+class ApiSchema(strawberry.Schema):
+    """A schema that executes documents within limits, and whose errors show nothing internal.
+
+    It makes no use of Strawberry's extensions of schemas: running them takes longer than a small query.
+
+    Args:
+        limits: What documents may ask for; without, the defaults, and no cost is counted.
+        trusted_documents: If given, no others are executed.
+        options: As `strawberry.Schema` takes them.
+    """
+
+    def __init__(
+        self,
+        *,
+        limits: QueryLimits | None = None,
+        trusted_documents: TrustedDocuments | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(execution_context_class=CompilingExecutor, **options)
+        self.limits = limits or QueryLimits()
+        self.trusted_documents = trusted_documents
+        self.documents = DocumentCache(self._check)
+        self._introspection = Introspection(self._schema)
+        self._counts_cost = limits is not None
+
+    @override
+    async def execute(
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any | None = None,
+        root_value: Any | None = None,
+        operation_name: str | None = None,
+        allowed_operation_types: Iterable[OperationType] | None = None,
+        operation_extensions: dict[str, Any] | None = None,
+    ) -> ExecutionResult:
+        """The result of a query or a mutation.
+
+        Raises:
+            MissingQueryError: There is no document.
+            CannotGetOperationTypeError: The document has no operation of this name.
+            InvalidOperationTypeError: Operations of this type are not allowed.
+        """
+        checked = await self._checked(query, operation_name, allowed_operation_types)
+        if isinstance(checked, Mistakes):
+            return self._refused(checked.errors)
+        operation_name = operation_name or _first_name(checked.document)
+        extensions, error = self._cost(checked, operation_name, variable_values)
+        if error is not None:
+            return self._refused([error])
+        try:
+            if operation_name in checked.introspecting:
+                result = await self._introspection.answer(
+                    query or "", checked.document, operation_name, variable_values
+                )
+                return self._result(result, extensions)
+            result = await await_maybe(
+                execute(
+                    self._schema,
+                    checked.document,
+                    root_value=root_value,
+                    context_value=context_value,
+                    variable_values=variable_values,
+                    operation_name=operation_name,
+                    executor_class=CompilingExecutor,
+                    is_awaitable=cast("Any", optimized_is_awaitable),
+                    document_plans=checked.plans,
+                    operation_extensions=operation_extensions,
+                    max_coercion_errors=MAX_COERCION_ERRORS,
+                )
+            )
+        except Exception as error:
+            return self._refused([GraphQLError(str(error), original_error=error)])
+        return self._result(result, extensions)
+
+    @override
+    async def _prepare_operation_async(
+        self, context: ExecutionContext, extensions_runner: SchemaExtensionsRunner
+    ) -> PreExecutionError | None:
+        """Check the document of a subscription."""
+        checked = await self._checked(context.query, context.operation_name, context.allowed_operations)
+        context.graphql_document = checked.document
+        if isinstance(checked, Mistakes):
+            errors = checked.errors
+        else:
+            extensions, error = self._cost(checked, context.operation_name, context.variables)
+            context.extensions_results = extensions or {}
+            errors = [] if error is None else [error]
+        context.pre_execution_errors = errors
+        return PreExecutionError(data=None, errors=errors) if errors else None
+
+    @override
+    def process_errors(
+        self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
+    ) -> None:
+        """Present the errors, and log those that are our fault; Strawberry calls it before it sends them."""
+        errors[:] = [present(error) for error in errors]
+        for error in errors:
+            forget_frames(error)
+
+    def _check(self, source: str) -> CheckedDocument | Mistakes:
+        try:
+            document = parse_query(document_text(source, self.trusted_documents), self.limits)
+        except GraphQLError as error:
+            return Mistakes([error])
+        errors = validate_query(self._schema, document, self.limits)
+        return Mistakes(errors, document) if errors else CheckedDocument(document)
+
+    async def _checked(
+        self, query: str | None, operation_name: str | None, allowed: Iterable[OperationType] | None
+    ) -> CheckedDocument | Mistakes:
+        if not query:
+            raise MissingQueryError
+        checked = await self.documents.fetch(query)
+        if checked.document is not None:
+            try:
+                operation_type = get_operation_type(checked.document, operation_name)
+            except RuntimeError as error:
+                raise CannotGetOperationTypeError(operation_name) from error
+            if allowed is not None and operation_type not in allowed:
+                raise InvalidOperationTypeError(operation_type)
+        return checked
+
+    def _cost(
+        self, checked: CheckedDocument, operation_name: str | None, variables: dict[str, Any] | None
+    ) -> tuple[dict[str, Any] | None, GraphQLError | None]:
+        """The cost as `extensions` tell it, and the error if it is too much."""
+        if not self._counts_cost:
+            return None, None
+        cost = checked.costs.get(operation_name)
+        if cost is None:
+            cost = compile_cost(self._schema, checked.document, operation_name)
+            checked.costs[operation_name] = cost
+        requested, error = check_cost(cost, variables, self.limits)
+        return {"cost": {"requested": requested, "limit": self.limits.max_query_cost}}, error
+
+    def _result(self, result: GraphQLExecutionResult, extensions: dict[str, Any] | None) -> ExecutionResult:
+        if result.errors:
+            self.process_errors(result.errors)
+        return ExecutionResult(data=result.data, errors=result.errors, extensions=extensions)
+
+    def _refused(self, errors: list[GraphQLError]) -> PreExecutionError:
+        self.process_errors(errors)
+        return PreExecutionError(data=None, errors=errors)
+
+
+def _first_name(document: DocumentNode) -> str | None:
+    operation = get_first_operation(document)
+    return None if operation is None or operation.name is None else operation.name.value

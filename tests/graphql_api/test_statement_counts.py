@@ -1,0 +1,142 @@
+"""However long a list is, and whatever is selected below it, it takes the same number of SQL statements."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from graphql import build_schema, get_named_type, get_nullable_type, is_list_type, is_object_type
+from tortoise import connections
+from tortoise.transactions import in_transaction
+
+from domain.analyses.models import (
+    Analysis,
+    AnalysisStatus,
+    LabelTotal,
+    Segment,
+    SegmentStatus,
+    Track,
+    Tracker,
+)
+from domain.events import EventKind, record_event
+from domain.videos.models import Video, VideoStatus
+from graphql_api.relay import find_uuid
+from graphql_api.schema import export_schema
+from tests.graphql_api.full_app import FullApp
+
+ANALYSIS = """id status progress framesDone counts { label } etaSeconds video { id title url thumbnailUrl }
+  resultUrl settings { tracker labels mlModel { name labels } }"""
+TRACKS = "tracks(first: 2) { edges { cursor node { trackId label } } pageInfo { hasNextPage } }"
+DETECTIONS = "detections(first: 2) { edges { cursor node { label box { x } } } }"
+ANALYSES = f"analyses(first: 4) {{ edges {{ cursor node {{ {ANALYSIS} {TRACKS} {DETECTIONS} }} }} }}"
+VIDEOS = f"{{ videos(first: 4) {{ edges {{ cursor node {{ id title url thumbnailUrl {ANALYSES} }} }} }} }}"
+EVENTS = f"""{{ events(first: 16) {{ newestCursor edges {{ cursor node {{ number
+  video {{ id url {ANALYSES} }} analysis {{ {ANALYSIS} {TRACKS} }} }} }} }} }}"""
+
+QUERIES = {
+    "Query.videos": VIDEOS,
+    "Query.analyses": f"{{ {ANALYSES} }}",
+    "Query.events": EVENTS,
+    "Query.mlModels": "{ mlModels { id name labels isReady } }",
+    "Query.auditLog": "{ auditLog(first: 50) { edges { cursor node { kind createdAt } } } }",
+    "Video.analyses": VIDEOS,
+    "Analysis.tracks": VIDEOS,
+    "Analysis.detections": VIDEOS,
+    "Analysis.counts": VIDEOS,
+    "AnalysisSettings.labels": VIDEOS,
+    "MLModel.labels": VIDEOS,
+}
+"""List field of the schema → a query that asks it once for each object of the lists above it."""
+
+FROM_MEMORY = {
+    "AnalysisProgress.counts": "made with the snapshot",
+    "Payload.userErrors": "made by the mutation",
+    "UserError.path": "made by the mutation",
+    "UploadVideosPayload.videos": "as many as there are files in the request, written one by one",
+    "UploadVideosPayload.analyses": "as many as there are files in the request, written one by one",
+}
+"""Those that no query asks, and why."""
+
+
+def _list_fields() -> set[str]:
+    schema = build_schema(export_schema())
+    found = set()
+    for name, kind in schema.type_map.items():
+        if not is_object_type(kind) or name.startswith("__") or name.endswith("Connection"):
+            continue
+        for field_name, field in kind.fields.items():
+            is_connection = get_named_type(field.type).name.endswith("Connection")
+            if is_connection or is_list_type(get_nullable_type(field.type)):
+                found.add(f"{'Payload' if field_name == 'userErrors' else name}.{field_name}")
+    return found
+
+
+def test_every_list_of_the_schema_has_an_entry():
+    assert _list_fields() == set(QUERIES) | set(FROM_MEMORY)
+
+
+@pytest.fixture
+async def app(database, tmp_path):
+    async with FullApp(tmp_path) as app:
+        yield app
+
+
+async def _fill(owner_id: Any, count: int) -> None:
+    for number in range(count):
+        video = await Video.create(
+            id=uuid4(), owner_id=owner_id, title=f"video {number}", filename="v.mp4", storage_key=f"v{number}",
+            size_bytes=1, sha256="", status=VideoStatus.READY, has_thumbnail=True,
+        )  # fmt: skip
+        for place in range(count):
+            analysis = await Analysis.create(
+                id=uuid4(), owner_id=owner_id, video_id=video.id, ml_model="opencv-haar-face",
+                tracker=Tracker.BYTE_TRACK, frame_stride=1, min_confidence=0.5, labels=["face"],
+                status=AnalysisStatus.RUNNING, frames_total=100, running_since=1.0,
+            )  # fmt: skip
+            await Segment.create(
+                id=uuid4(), analysis_id=analysis.id, number=0, plan={}, status=SegmentStatus.RUNNING,
+                frames_total=50, frames_done=10 + place, counts={"face": 1},
+            )  # fmt: skip
+            await LabelTotal.create(analysis_id=analysis.id, label="face", detections=3, tracks=1)
+            await Track.bulk_create(
+                Track(
+                    id=uuid4(), analysis_id=analysis.id, track_id=track_id, label="face", first_seconds=0.0,
+                    last_seconds=1.0, detection_count=2, confidence_sum=1.5,
+                )
+                for track_id in range(1, count + 1)
+            )  # fmt: skip
+            async with in_transaction() as connection:
+                await record_event(
+                    connection,
+                    owner_id,
+                    EventKind.ANALYSIS_QUEUED,
+                    video_id=video.id,
+                    analysis_id=analysis.id,
+                )
+
+
+async def _statements(app: FullApp, query: str, count: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    person = await app.person(f"person{count}")
+    me = (await person.data("{ me { id } }"))["me"]["id"]
+    await _fill(find_uuid(me, "User"), count)
+    statements: list[str] = []
+    client = connections.get("default")
+    with monkeypatch.context() as patch:
+        for name in ("execute_query", "execute_query_dict", "execute_insert", "execute_many"):
+            run = getattr(client, name)
+
+            def counting(sql: str, *given: Any, run: Any = run) -> Any:
+                statements.append(sql)
+                return run(sql, *given)
+
+            patch.setattr(client, name, counting)
+        answer = await person.execute(query)
+    assert "errors" not in answer, answer
+    return statements
+
+
+@pytest.mark.parametrize("query", sorted(set(QUERIES.values())))
+async def test_the_number_of_statements_does_not_grow_with_the_page(app, query, monkeypatch):
+    few = await _statements(app, query, 1, monkeypatch)
+    many = await _statements(app, query, 4, monkeypatch)
+    assert len(many) == len(few), "\n".join(many)
+    assert len(many) <= 16
