@@ -11,13 +11,14 @@ COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-ind
 	--python-version 3.11 --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types schema check-schema bench chaos lock
+.PHONY: help run test lint types schema check-schema audit bench chaos lock
 
 help:
 	@echo 'make run [VIDEO=clip.mp4]  start the server and analyse a video (or a demo clip)'
 	@echo 'make test                  run all tests'
 	@echo 'make lint types            check the code'
-	@echo 'make schema                write schema.graphql anew'
+	@echo 'make schema                write schema.graphql and its reference anew'
+	@echo 'make audit                 look for known vulnerabilities in what is used'
 	@echo 'make bench                 measure the pipeline against its limit'
 	@echo 'make chaos [CHAOS=storm]   kill, pause and cancel running work; the results must stay the same'
 	@echo 'make lock                  renew the lock files from pyproject.toml'
@@ -66,9 +67,14 @@ types: $(VENV)/.dev
 
 schema: $(VENV)/.run
 	$(BIN)/framewise schema --output schema.graphql
+	$(BIN)/python -m scripts.schema reference
 
 check-schema: $(VENV)/.run
 	$(BIN)/framewise schema --check schema.graphql
+	$(BIN)/python -m scripts.schema check
+
+audit: $(VENV)/.dev
+	$(BIN)/python -m scripts.audit
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks

@@ -11,6 +11,7 @@ from graphql import (
     is_object_type,
 )
 
+from graphql_api.descriptions import unused_descriptions
 from graphql_api.schema import NODE_LOADERS, export_schema
 from ml_models.tracking.factory import TRACKERS
 from tasks.results.writers import WRITERS
@@ -24,16 +25,34 @@ def test_the_committed_schema_is_that_of_the_code():
     assert committed.read_text() == export_schema(), "run `make schema`"
 
 
-def test_every_type_field_and_value_is_described():
-    bare = []
+def _described():
+    """Each thing that has a description, by its name."""
     for name, kind in OWN_TYPES.items():
+        if name not in ("String", "Int", "Float", "Boolean", "ID"):
+            yield name, kind
+        if is_enum_type(kind):
+            yield from ((f"{name}.{value_name}", value) for value_name, value in kind.values.items())
         if is_object_type(kind) or is_interface_type(kind) or is_input_object_type(kind):
-            bare += [
-                f"{name}.{field_name}" for field_name, field in kind.fields.items() if not field.description
-            ]
-        if not kind.description and name not in ("String", "Int", "Float", "Boolean", "ID"):
-            bare.append(name)
-    assert bare == []
+            for field_name, field in kind.fields.items():
+                yield f"{name}.{field_name}", field
+                for argument_name, argument in getattr(field, "args", {}).items():
+                    yield f"{name}.{field_name}({argument_name}:)", argument
+
+
+def test_every_type_field_argument_and_value_is_described():
+    things = dict(_described())
+    assert {"Query.video(id:)", "EventKind.VIDEO_READY", "SignInInput.password"} < set(things)
+    bare = [name for name, thing in things.items() if not (thing.description or "").strip()]
+    assert bare == [], "see graphql_api/descriptions.py for arguments and values"
+
+
+def test_descriptions_are_sentences():
+    odd = [name for name, thing in _described() if not thing.description.strip().endswith((".", "`"))]
+    assert odd == []
+
+
+def test_nothing_is_described_that_is_not_there():
+    assert unused_descriptions(SCHEMA) == []
 
 
 def test_every_node_can_be_loaded_by_its_id():

@@ -1,0 +1,187 @@
+"""Who may see what: an entry for every field of the schema. A field without one fails `test_permissions.py`.
+
+To add a field to a type: put its name here, and make `tests/graphql_api/possessions.py` give the owner a value of
+it. To add a root field: an entry in `ROOTS`, with arguments that name what belongs to the owner.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+
+class Seen(Enum):
+    """By whom an object of a type may be seen."""
+
+    OWNER = auto()
+    """Only by whom it belongs to; the test shows that they do see each of its fields."""
+    PAYLOAD = auto()
+    """By whoever ran the mutation."""
+    SIGNED_IN = auto()
+    """By everybody who is signed in: it is about the server."""
+
+
+FIELDS: dict[str, tuple[Seen, str]] = {
+    "User": (Seen.OWNER, "id username email fullName createdAt"),
+    "AuditEntry": (Seen.OWNER, "kind createdAt address userAgent subjectId"),
+    "Video": (
+        Seen.OWNER,
+        "id title filename externalId status rejectionReason sizeBytes sha256 codec width height durationSeconds "
+        "frameCount averageFps isVariableFrameRate createdAt url thumbnailUrl analyses sourceUrl",
+    ),
+    "ResumableUpload": (Seen.OWNER, "id filename sizeBytes offsetBytes expiresAt createdAt url video"),
+    "Analysis": (
+        Seen.OWNER,
+        "id status errorMessage priority createdAt startedAt finishedAt video settings progress framesDone "
+        "framesTotal counts etaSeconds framesPerSecond detections tracks resultUrl overlayUrl",
+    ),
+    "AnalysisSettings": (
+        Seen.OWNER,
+        "tracker frameStride minConfidence labels startSeconds endSeconds createPeople overlay mlModel",
+    ),
+    "AnalysisProgress": (
+        Seen.OWNER,
+        "analysisId status progress framesDone framesTotal counts etaSeconds framesPerSecond errorMessage analysis",
+    ),
+    "LabelCount": (Seen.OWNER, "label detections tracks"),
+    "Detection": (Seen.OWNER, "frameIndex timestampSeconds label confidence box trackId"),
+    "BoundingBox": (Seen.OWNER, "x y width height"),
+    "Track": (Seen.OWNER, "trackId label firstSeconds lastSeconds detectionCount meanConfidence"),
+    "Event": (Seen.OWNER, "number cursor kind createdAt message videoId analysisId video analysis"),
+    "EventConnection": (Seen.OWNER, "edges pageInfo newestCursor"),
+    **{
+        f"{name}{part}": (Seen.OWNER, fields)
+        for name in ("Video", "Analysis", "Detection", "Track", "AuditEntry")
+        for part, fields in (("Connection", "edges pageInfo"), ("Edge", "node cursor"))
+    },
+    "EventEdge": (Seen.OWNER, "node cursor"),
+    "PageInfo": (Seen.OWNER, "hasNextPage hasPreviousPage startCursor endCursor"),
+    "MLModel": (
+        Seen.SIGNED_IN,
+        "id name task labels description license weightsBytes defaultConfidence floorConfidence isReady isDefault",
+    ),
+    "Session": (Seen.PAYLOAD, "accessToken accessTokenExpiresAt refreshToken user"),
+    "SessionPayload": (Seen.PAYLOAD, "userErrors session"),
+    "SignOutPayload": (Seen.PAYLOAD, "userErrors"),
+    "UserPayload": (Seen.PAYLOAD, "userErrors user"),
+    "UploadVideosPayload": (Seen.PAYLOAD, "userErrors videos analyses"),
+    "CreateUploadPayload": (Seen.PAYLOAD, "userErrors upload"),
+    "ImportVideoPayload": (Seen.PAYLOAD, "userErrors video analysis"),
+    "AnalysisPayload": (Seen.PAYLOAD, "userErrors analysis"),
+    "DeletePayload": (Seen.PAYLOAD, "userErrors deletedId"),
+    "UserError": (Seen.PAYLOAD, "code message path"),
+}
+
+ARGUMENTS: dict[str, str] = {}
+"""`Type.field` → its arguments, of fields below the roots that cannot go without."""
+
+
+class Open(Enum):
+    """What a root field is for whoever is not signed in."""
+
+    NO = auto()
+    """UNAUTHENTICATED, and no data."""
+    NULL = auto()
+    """Null; a token that does not work is UNAUTHENTICATED."""
+    YES = auto()
+    """Runs for everybody: it is how one signs in."""
+
+
+class Other(Enum):
+    """What a root field is for another user, when its arguments name what belongs to the owner."""
+
+    NULL = auto()
+    NOT_FOUND = auto()
+    """A user error, or an error, with this code; nothing else is in the answer."""
+    WRONG_CREDENTIALS = auto()
+    """The same with this code."""
+    OWN = auto()
+    """Something of their own: nothing of the owner's is in it, and nothing of theirs changes."""
+
+
+@dataclass(frozen=True)
+class Root:
+    """How a root field is tried.
+
+    Args:
+        other: What another user gets.
+        arguments: One or more texts to try. `<video>` stands for what `possessions.Possessions` has of this name,
+            `<videos_cursor>` for a cursor in that list of the owner.
+        open: What somebody gets who is not signed in.
+    """
+
+    other: Other
+    arguments: tuple[str, ...] = ("",)
+    open: Open = Open.NO
+
+
+_SETTINGS = '{mlModel: "opencv-haar-face"}'
+
+ROOTS: dict[str, Root] = {
+    "Query.me": Root(Other.OWN, open=Open.NULL),
+    "Query.video": Root(Other.NULL, ("(id: <video>)", "(id: <rejected>)")),
+    "Query.videos": Root(
+        Other.OWN,
+        (
+            "",
+            "(first: 100)",
+            "(after: <videos_cursor>)",
+            '(filter: {search: "canary"})',
+            '(filter: {externalId: "canary-external"})',
+            "(filter: {status: READY}, orderBy: TITLE)",
+        ),
+    ),
+    "Query.upload": Root(Other.NULL, ("(id: <upload>)",)),
+    "Query.mlModels": Root(Other.OWN),
+    "Query.analysis": Root(Other.NULL, ("(id: <analysis>)", "(id: <failed>)")),
+    "Query.analyses": Root(
+        Other.OWN,
+        (
+            "",
+            "(filter: {videoId: <video>})",
+            "(after: <analyses_cursor>)",
+            '(filter: {mlModel: "opencv-haar-face"})',
+        ),
+    ),
+    "Query.events": Root(Other.OWN, ("", '(after: "0")', '(after: "4")', "(after: <events_cursor>)")),
+    "Query.auditLog": Root(Other.OWN, ("", "(first: 100)", "(after: <audit_cursor>)")),
+    "Query.node": Root(Other.NULL, ("(id: <user>)", "(id: <video>)", "(id: <analysis>)")),
+    "Mutation.signUp": Root(
+        Other.OWN, ('(input: {username: <username>, password: "x y z 1 2 3"})',), Open.YES
+    ),
+    "Mutation.signIn": Root(
+        Other.WRONG_CREDENTIALS, ('(input: {username: <username>, password: "not theirs"})',), Open.YES
+    ),
+    "Mutation.refreshSession": Root(Other.WRONG_CREDENTIALS, ('(refreshToken: "made up")', ""), Open.YES),
+    "Mutation.signOut": Root(Other.WRONG_CREDENTIALS, ('(refreshToken: "made up")', ""), Open.YES),
+    "Mutation.updateMe": Root(Other.OWN, ('(input: {fullName: "Mallory"})',)),
+    "Mutation.changePassword": Root(
+        Other.WRONG_CREDENTIALS, ('(input: {currentPassword: <password>, newPassword: "another horse"})',)
+    ),
+    "Mutation.uploadVideos": Root(Other.OWN, ('(files: [], idempotencyKey: "owner-key")',)),
+    "Mutation.createUpload": Root(
+        Other.OWN, ('(input: {filename: "a.mp4", sizeBytes: 8, idempotencyKey: "owner-key"})',)
+    ),
+    "Mutation.importVideo": Root(
+        Other.OWN, ('(url: "https://video.invalid/a.mp4", idempotencyKey: "owner-key")',)
+    ),
+    "Mutation.startAnalysis": Root(
+        Other.NOT_FOUND,
+        (
+            f"(input: {{videoId: <video>, settings: {_SETTINGS}}})",
+            f'(input: {{videoId: <video>, settings: {_SETTINGS}, idempotencyKey: "owner-key"}})',
+        ),
+    ),
+    **{
+        f"Mutation.{action}Analysis": Root(Other.NOT_FOUND, ("(id: <running>)", "(id: <failed>)"))
+        for action in ("pause", "resume", "cancel", "restart", "delete")
+    },
+    "Mutation.deleteVideo": Root(Other.NOT_FOUND, ("(id: <video>)",)),
+    "Mutation.deleteAccount": Root(Other.WRONG_CREDENTIALS, ("(password: <password>)",)),
+    "Subscription.analysisProgress": Root(
+        Other.NOT_FOUND, ("(id: <analysis>)", "(id: <running>)", "(id: <failed>)")
+    ),
+    "Subscription.myAnalysesProgress": Root(Other.OWN),
+    "Subscription.events": Root(Other.OWN, ('(after: "0")', '(after: "4")', "")),
+}
+
+NEVER_IN_TEST: set[str] = set()
+"""Fields that the owner of the test has no value of."""
