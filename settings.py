@@ -2,10 +2,11 @@
 
 import os
 from functools import lru_cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AliasChoices, Field
+from pydantic import AfterValidator, AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -20,6 +21,39 @@ def _available_cores() -> int:
     return os.cpu_count() or 1
 
 
+def _checked_rates(value: str) -> str:
+    """The value, if it says rates such as `10/minute,100/hour`, or nothing."""
+    from limits import parse_many  # only where settings are made
+
+    if not value.strip():
+        return ""
+    try:
+        rates = parse_many(value)
+    except ValueError:
+        rates = []
+    if not rates or any(rate.amount == 0 for rate in rates):
+        raise ValueError(
+            f"{value!r} says no rates: write them like 10/minute or 10/minute,100/hour (second, minute, hour "
+            "or day); an empty text switches the limit off"
+        )
+    return value
+
+
+def _checked_networks(value: str) -> str:
+    """The value, if it is a list of addresses and networks with commas, or nothing."""
+    for part in value.split(",") if value.strip() else ():
+        try:
+            ip_network(part.strip())
+        except ValueError:
+            raise ValueError(
+                f"{part.strip()!r} is no address or network: write them like 192.0.2.7 or 192.168.0.0/16, "
+                "several with commas"
+            ) from None
+    return value
+
+
+Rates = Annotated[str, AfterValidator(_checked_rates)]
+Networks = Annotated[str, AfterValidator(_checked_networks)]
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 
@@ -54,7 +88,7 @@ class Settings(BaseSettings):
     """Address people reach the API at, for links to files; empty: taken from each request."""
     log_level: str = "INFO"
     """DEBUG, INFO, WARNING or ERROR."""
-    trusted_proxies: str = ""
+    trusted_proxies: Networks = ""
     """Addresses or networks of proxies, with commas, whose `X-Forwarded-For` and `-Proto` are believed."""
     allowed_origins: str = ""
     """Origins of other web pages, with commas, that may use cookies here; the server's own always may."""
@@ -82,9 +116,11 @@ class Settings(BaseSettings):
     """Largest upload request, all its files together."""
     max_files_per_upload: PositiveInt = 100
     """Most files in one `uploadVideos`."""
-    max_graphql_body_bytes: PositiveInt = 2 * 2**20
+    max_graphql_body_bytes: PositiveInt = 256 * 2**10
     """Largest GraphQL request without files."""
-    max_query_tokens: PositiveInt = 10_000
+    max_query_bytes: PositiveInt = 32_768
+    """Largest GraphQL document; variables do not count."""
+    max_query_tokens: PositiveInt = 1_000
     """Most tokens in a GraphQL document."""
     max_query_depth: PositiveInt = 15
     """Most fields below each other in a document, fragments followed."""
@@ -93,7 +129,7 @@ class Settings(BaseSettings):
     max_query_directives: PositiveInt = 100
     """Most directives in a document, fragments followed."""
     max_query_cost: PositiveInt = 50_000
-    """Most objects that a document may ask for, lists counted with their page sizes."""
+    """Most fields that an answer may have, lists counted with their page sizes."""
     max_subscriptions_per_socket: PositiveInt = 100
     """Most subscriptions at once on one WebSocket."""
     max_subscriptions_per_user: PositiveInt = 1000
@@ -108,17 +144,17 @@ class Settings(BaseSettings):
     """Most videos of one account that are being fetched from a URL, or wait for it."""
     import_timeout_seconds: PositiveFloat = 3600.0
     """How long fetching a video from a URL may take."""
-    import_allowed_networks: str = ""
-    """Networks, with commas, that videos may be imported from although they are not public: cameras, a NAS."""
+    import_allowed_networks: Networks = ""
+    """Networks, with commas, that videos may be imported from although not public: cameras, a NAS."""
 
     # How often: numbers as `10/minute`, several with commas
-    sign_in_rate_per_address: str = "30/minute"
+    sign_in_rate_per_address: Rates = "30/minute"
     """Sign-ins, successful or not, from one address."""
-    sign_in_rate_per_username: str = "10/minute,100/hour"
+    sign_in_rate_per_username: Rates = "10/minute,100/hour"
     """Failed sign-ins for one username; beyond, it is locked out for a while that doubles each time."""
-    sign_up_rate_per_address: str = "10/hour"
+    sign_up_rate_per_address: Rates = "10/hour"
     """New accounts from one address."""
-    mutation_rate_per_user: str = "600/minute"
+    mutation_rate_per_user: Rates = "600/minute"
     """Uploads, imports, starts and deletions of one account."""
     max_videos_per_user: PositiveInt = 10_000
     """Most videos one account keeps; rejected ones do not count."""

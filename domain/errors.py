@@ -28,6 +28,10 @@ class NotSignedInError(DomainError):
         super().__init__(message)
 
 
+class ForbiddenError(DomainError):
+    """Raised when a request is refused for where it comes from, whoever sent it."""
+
+
 class UserFacingError(DomainError):
     """The base of mistakes of a signed-in or anonymous caller.
 

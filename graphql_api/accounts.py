@@ -7,6 +7,7 @@ from uuid import UUID
 import strawberry
 
 from domain.accounts import models, service
+from domain.errors import WrongCredentialsError
 from graphql_api.context import Context, Info
 from graphql_api.errors import Payload
 from graphql_api.fields import field, mutation
@@ -34,9 +35,14 @@ class User(Node):
 
 @strawberry.type(description="A signed-in session.")
 class Session:
-    access_token: str = strawberry.field(description="Send it as `Authorization: Bearer …`.")
+    access_token: str = strawberry.field(
+        description="Send it as `Authorization: Bearer …`. Empty if it is in a cookie: a request with the "
+        "header `X-Framewise-Session: cookie` asks for that."
+    )
     access_token_expires_at: datetime = strawberry.field(description="When the access token stops working.")
-    refresh_token: str = strawberry.field(description="Gives the next session, once: see `refreshSession`.")
+    refresh_token: str = strawberry.field(
+        description="Gives the next session, once: see `refreshSession`. Empty if it is in a cookie."
+    )
     user: User = strawberry.field(description="Who is signed in.")
 
     @classmethod
@@ -110,28 +116,44 @@ class AccountQueries:
 class AccountMutations:
     @mutation("Make an account and sign in.", signed_in=False)
     async def sign_up(self, info: Info, input: SignUpInput) -> SessionPayload:
+        await info.context.state.password_guard.sign_up(info.context.caller)
         signed_in = await service.sign_up(
-            _settings(info), input.username, input.password, input.email, input.full_name
+            _settings(info),
+            input.username,
+            input.password,
+            input.email,
+            input.full_name,
+            caller=info.context.caller,
         )
-        return SessionPayload(session=Session.of(signed_in))
+        return _session_payload(info, signed_in)
 
     @mutation("Begin a session.", signed_in=False)
     async def sign_in(self, info: Info, input: SignInInput) -> SessionPayload:
-        signed_in = await service.sign_in(_settings(info), input.username, input.password)
-        return SessionPayload(session=Session.of(signed_in))
+        caller = info.context.caller
+        async with info.context.state.password_guard.sign_in(input.username, caller):
+            signed_in = await service.sign_in(_settings(info), input.username, input.password, caller=caller)
+        return _session_payload(info, signed_in)
 
     @mutation(
         "Exchange a refresh token for a new access token and a new refresh token. The old one stops working; "
-        "used a second time, it ends the session, for somebody else may have it.",
+        "used a second time, it ends the session, for somebody else may have it. Without `refreshToken` it "
+        "is the one in the cookie.",
         signed_in=False,
     )
-    async def refresh_session(self, info: Info, refresh_token: str) -> SessionPayload:
-        signed_in = await service.refresh_session(_settings(info), refresh_token)
-        return SessionPayload(session=Session.of(signed_in))
+    async def refresh_session(self, info: Info, refresh_token: str | None = None) -> SessionPayload:
+        caller, token = info.context.caller, _refresh_token(info, refresh_token)
+        async with info.context.state.password_guard.token(caller):
+            signed_in = await service.refresh_session(_settings(info), token, caller=caller)
+        return _session_payload(info, signed_in)
 
-    @mutation("End the session of a refresh token; its access tokens stop working too.", signed_in=False)
-    async def sign_out(self, info: Info, refresh_token: str) -> SignOutPayload:
-        await service.sign_out(refresh_token)
+    @mutation(
+        "End the session of a refresh token; its access tokens stop working too. Without `refreshToken` it "
+        "is the one in the cookie, and the cookies are removed.",
+        signed_in=False,
+    )
+    async def sign_out(self, info: Info, refresh_token: str | None = None) -> SignOutPayload:
+        info.context.cookies.clear()
+        await service.sign_out(_refresh_token(info, refresh_token), caller=info.context.caller)
         return SignOutPayload()
 
     @mutation("Change your account: what is absent in the input stays, null clears.")
@@ -144,7 +166,11 @@ class AccountMutations:
     @mutation("Change your password. Your other sessions end; this one goes on.")
     async def change_password(self, info: Info, input: ChangePasswordInput) -> UserPayload:
         viewer = await info.context.require_viewer()
-        user = await service.change_password(viewer, input.current_password, input.new_password)
+        caller = info.context.caller
+        async with info.context.state.password_guard.password(viewer.user.username, caller):
+            user = await service.change_password(
+                viewer, input.current_password, input.new_password, caller=caller
+            )
         return UserPayload(user=User.from_row(user))
 
 
@@ -152,6 +178,22 @@ async def load_user(context: Context, key: UUID) -> User | None:
     """The node loader of `User`: everybody sees only themselves."""
     viewer = await context.require_viewer()
     return User.from_row(viewer.user) if viewer.user.id == key else None
+
+
+def _session_payload(info: Info, signed_in: service.SignedIn) -> SessionPayload:
+    """The answer to whoever signed in: with the tokens, unless they go into cookies."""
+    session, cookies = Session.of(signed_in), info.context.cookies
+    if cookies.can_set:
+        cookies.put(session.access_token, session.refresh_token)
+        session.access_token = session.refresh_token = ""
+    return SessionPayload(session=session)
+
+
+def _refresh_token(info: Info, given: str | None) -> str:
+    token = given or info.context.cookies.refresh_token()
+    if token is None:
+        raise WrongCredentialsError("There is no refresh token: sign in again.", ("refresh_token",))
+    return token
 
 
 def _settings(info: Info) -> service.AccountSettings:

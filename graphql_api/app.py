@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from domain.accounts.tokens import load_or_create_secret
 from domain.database import connect, disconnect
 from graphql_api.context import AppState
+from graphql_api.cors import cross_origin_middleware
 from graphql_api.cut_off import AnswersWhatIsCutOff
 from graphql_api.files import files_route
 from graphql_api.headers import SecurityHeaders
@@ -22,7 +23,10 @@ from graphql_api.health import health_route
 from graphql_api.http import GraphQLEndpoint
 from graphql_api.links import find_target
 from graphql_api.progress_hub import ProgressHub
+from graphql_api.resumable_uploads.endpoint import upload_routes
+from graphql_api.rules import QueryLimits
 from graphql_api.schema import make_schema
+from graphql_api.trusted_documents import load_trusted_documents
 from settings import Settings, get_settings
 from storage.factory import create_storage
 from tasks.broker import make_broker
@@ -41,7 +45,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     """The ASGI application; its connections are opened when it starts and closed when it ends."""
     state = _make_state(settings or get_settings())
     endpoint = GraphQLEndpoint(
-        make_schema(state.settings.max_query_tokens),
+        make_schema(QueryLimits.of(state.settings), load_trusted_documents(state.settings.trusted_documents)),
         lambda: state,
         graphiql_page=WEB_DIST / "graphiql.html",
     )
@@ -57,10 +61,15 @@ def create_app(settings: Settings | None = None) -> Starlette:
         WebSocketRoute("/graphql", endpoint),
         health_route(state),
         files_route(state.storage, state.secret, find_target),
+        *upload_routes(state),
         # The page may be built while we run: the folder need not be there yet.
         Mount("/static", StaticFiles(directory=WEB_DIST, check_dir=False)),
     ]
-    middleware = [Middleware(SecurityHeaders), Middleware(AnswersWhatIsCutOff)]
+    middleware = [
+        Middleware(SecurityHeaders),
+        *cross_origin_middleware(state.settings),
+        Middleware(AnswersWhatIsCutOff),
+    ]
     return Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -11,10 +12,15 @@ import strawberry
 from starlette.requests import HTTPConnection
 from strawberry.dataloader import DataLoader
 
+from domain.accounts.audit import Caller
 from domain.accounts.service import Viewer, authenticate
 from domain.errors import NotSignedInError
+from graphql_api.client_address import client_address
+from graphql_api.cookies import SessionCookies
 from graphql_api.event_hub import EventHub
 from graphql_api.progress_hub import ProgressHub
+from graphql_api.rate_limits.limiter import RateLimiter
+from graphql_api.rate_limits.passwords import PasswordGuard
 from graphql_api.uploads import StreamedRequest
 from settings import Settings
 from storage.base import AbstractStorage
@@ -39,14 +45,29 @@ class AppState:
     event_hub: EventHub = field(default_factory=EventHub)
     """Where subscriptions follow the event log."""
 
+    @cached_property
+    def limiter(self) -> RateLimiter:
+        """Counts what may be done only so often."""
+        return RateLimiter(self.redis)
+
+    @cached_property
+    def password_guard(self) -> PasswordGuard:
+        """Stands before everything that takes a password."""
+        return PasswordGuard(self.limiter, self.settings)
+
 
 class Context:
-    """One HTTP request, or one WebSocket with all its operations."""
+    """One HTTP request, or one WebSocket with all its operations.
+
+    Raises:
+        ForeignOriginError: The request uses cookies, and a page of somebody else sent it.
+    """
 
     def __init__(self, state: AppState, request: HTTPConnection) -> None:
         self.state = state
         self.request = request
         self.is_websocket = request.scope["type"] == "websocket"
+        self.cookies = SessionCookies(request, state.settings)
         self.connection_params: dict[str, Any] | None = None
         """The payload of `connection_init`; Strawberry sets it."""
         self.upload: StreamedRequest | None = None
@@ -87,15 +108,20 @@ class Context:
             raise NotSignedInError
         return self._viewer.user.id
 
+    @property
+    def caller(self) -> Caller:
+        """Where the request comes from, for the audit log."""
+        return Caller(client_address(self.request) or None, self.request.headers.get("user-agent"))
+
     def access_token(self) -> str | None:
-        """The access token of the request's header, or else of the socket's `connection_init`."""
+        """The token of the request's header, or of the socket's `connection_init`, or else of its cookie."""
         header = self.request.headers.get("authorization")
         if header is not None:
             return _bearer(header)
         parameters = self.connection_params or {}
         given = {key.lower(): value for key, value in parameters.items() if isinstance(key, str)}
         value = next((given[name] for name in _PARAMETER_NAMES if given.get(name)), None)
-        return _bearer(value) if isinstance(value, str) else None
+        return _bearer(value) if isinstance(value, str) else self.cookies.access_token()
 
     def loader(
         self, name: str, load: Callable[[list[K]], Awaitable[Sequence[V | BaseException]]]

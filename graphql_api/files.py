@@ -30,6 +30,8 @@ _SAFETY_HEADERS = {
     "style-src 'unsafe-inline'",
     "cache-control": "private, no-cache",
     "referrer-policy": "no-referrer",
+    # Whoever has the link may read the file, also from a page of another origin.
+    "cross-origin-resource-policy": "cross-origin",
 }
 _SINGLE_RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))", re.IGNORECASE)
 

@@ -24,14 +24,20 @@ def health_route(state: AppState) -> Route:
     It answers 503 without database or Redis. Else it answers 200: `ok`, or `degraded` where storage is full
     or away, where no worker lives, or where one waits.
     """
+    asked: asyncio.Task[tuple[dict[str, Any], int]] | None = None
 
     async def healthz(_request: Request) -> JSONResponse:
-        return await _health(state)
+        # Nobody is signed in here: however many ask, the others are asked once at a time.
+        nonlocal asked
+        if asked is None or asked.done():
+            asked = asyncio.create_task(_health(state))
+        content, status = await asyncio.shield(asked)
+        return JSONResponse(content, status)
 
     return Route("/healthz", healthz)
 
 
-async def _health(state: AppState) -> JSONResponse:
+async def _health(state: AppState) -> tuple[dict[str, Any], int]:
     workers: list[WorkerState] = []
 
     async def ask_redis() -> None:
@@ -54,7 +60,7 @@ async def _health(state: AppState) -> JSONResponse:
     }
     if problems:
         content["problems"] = problems
-    return JSONResponse(content, status_code=200 if is_available else 503)
+    return content, 200 if is_available else 503
 
 
 async def _state_of(outage: OutageLog, ask: Callable[[], Awaitable[object]]) -> str:

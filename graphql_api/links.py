@@ -1,8 +1,9 @@
 """Links to files that answer without a sign-in until they expire."""
 
+from uuid import UUID
+
 from domain.videos.content import find_source
-from domain.videos.files import source_name, video_of_source_name
-from domain.videos.models import Video
+from domain.videos.files import content_type, source_name, video_of_source_name
 from graphql_api.context import Context
 from graphql_api.files import LinkTarget, file_url
 
@@ -18,11 +19,10 @@ async def link(
 ) -> str:
     """A signed, expiring link to a stored file."""
     settings = context.state.settings
-    base_url = settings.public_url.rstrip("/") or _request_base_url(context)
     return await file_url(
         context.state.storage,
         key,
-        base_url=base_url,
+        base_url=base_url(context),
         secret=context.state.secret,
         expires_in_seconds=settings.file_url_seconds,
         content_type=content_type,
@@ -32,16 +32,18 @@ async def link(
     )
 
 
-async def source_link(context: Context, video: Video, content_type: str) -> str | None:
+async def source_link(
+    context: Context, video_id: UUID, storage_key: str | None, filename: str, container: str | None
+) -> str | None:
     """A link to the uploaded file of a video; it ends with the video, though others may share the file."""
-    if video.storage_key is None:
+    if storage_key is None:
         return None
     return await link(
         context,
-        video.storage_key,
-        content_type=content_type,
-        filename=video.filename,
-        name=source_name(video.id),
+        storage_key,
+        content_type=content_type(container, filename),
+        filename=filename,
+        name=source_name(video_id),
     )
 
 
@@ -57,7 +59,10 @@ async def find_target(name: str) -> LinkTarget | None:
     return None if video is None else LinkTarget(str(video.storage_key), video.created_at)
 
 
-def _request_base_url(context: Context) -> str:
+def base_url(context: Context) -> str:
+    """What links begin with: the server's address as it is set, or else as the request says it."""
+    if context.state.settings.public_url:
+        return context.state.settings.public_url.rstrip("/")
     url = context.request.url
     scheme = {"ws": "http", "wss": "https"}.get(url.scheme, url.scheme)
     return f"{scheme}://{url.netloc}"

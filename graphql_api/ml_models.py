@@ -72,6 +72,11 @@ def _list_models(context: Context) -> list[MLModel]:
     ]
 
 
+async def load_ml_models(context: Context) -> dict[str, MLModel]:
+    """Every model by its name."""
+    return {model.name: model for model in await asyncio.to_thread(_list_models, context)}
+
+
 async def load_ml_model(context: Context, name: str) -> MLModel | None:
     """The node loader of `MLModel`: everybody who is signed in sees every model."""
     await context.require_viewer()

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from tests.cli.processes import PATIENCE_SECONDS, REPOSITORY
+from tests.e2e.server import NO_RATES
 
 
 @dataclass
@@ -95,7 +96,7 @@ class ApiServer:
 
     def _environment(self) -> dict[str, str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("FRAMEWISE_")}
-        given = {"data_dir": self.data_dir, "redis_url": self.redis_url, **self.settings}
+        given = {**NO_RATES, "data_dir": self.data_dir, "redis_url": self.redis_url, **self.settings}
         return environment | {f"FRAMEWISE_{name.upper()}": str(value) for name, value in given.items()}
 
     def migrate(self) -> None:

@@ -87,14 +87,15 @@ async def _until_stored(server):
 
 
 async def test_sigterm_with_everything_open(server, tmp_path):
-    """200 subscriptions, an upload that will be done in time, one that will not, and a client that says nothing."""
+    """200 sockets of two accounts, an upload that will be done in time, one that will not, and a client that says nothing."""
     process = await server.start()
     token = await server.sign_up()
     async with AsyncExitStack() as stack:
         sockets = []
+        tokens = [token, await server.sign_up("grace")]
         for number in range(200):
             ws = await stack.enter_async_context(opened(server.socket_url))
-            await ws.init({"token": token})
+            await ws.init({"token": tokens[number % 2]})
             subscription = ("events { number }", "myAnalysesProgress { status }")[number % 2]
             await ws.subscribe(f"subscription {{ {subscription} }}")
             sockets.append(ws)

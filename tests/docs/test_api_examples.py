@@ -10,7 +10,9 @@ from domain.analyses.files import OVERLAY_FILE, RESULT_FILES, ResultFormat
 from domain.analyses.models import Tracker
 from domain.errors import ErrorCode
 from graphql_api import errors
+from graphql_api.rules import compile_cost
 from graphql_api.schema import make_schema
+from graphql_api.trusted_documents import TrustedDocuments
 from ml_models.catalog import CATALOG
 from settings import Settings
 from tasks.results.table import TRACKED_SCHEMA
@@ -125,7 +127,13 @@ def test_the_parquet_columns_are_those_of_the_table():
 def test_every_error_code_is_listed():
     tables = section(read(PAGE), "Errors")
     listed = {name for cells in rows(tables) for name in code_spans(cells[0])}
-    top_level = {errors.UNAUTHENTICATED, errors.BAD_USER_INPUT, errors.UNAVAILABLE, errors.INTERNAL}
+    top_level = {
+        errors.UNAUTHENTICATED,
+        errors.FORBIDDEN,
+        errors.BAD_USER_INPUT,
+        errors.UNAVAILABLE,
+        errors.INTERNAL,
+    }
     assert listed == {code.value for code in ErrorCode} | top_level
 
 
@@ -143,3 +151,20 @@ def test_every_model_of_the_catalogue_is_in_the_notice():
     assert set(listed) == {spec.name for spec in CATALOG}
     for spec in CATALOG:
         assert spec.license in listed[spec.name][2]
+
+
+def test_the_cost_of_the_example_is_right():
+    text = section(read(PAGE), "Cost")
+    (example,) = [block.text for block in blocks(text, "graphql")]
+    (claimed,) = re.findall(r" = ([0-9]+):$", text, re.M)
+    assert compile_cost(SCHEMA, parse(example)).of({}) == int(claimed)
+    shown = next(json.loads(block.text) for block in blocks(text, "json"))
+    assert shown["extensions"]["cost"]["limit"] == Settings.model_fields["max_query_cost"].default
+
+
+def test_the_example_of_trusted_documents_is_valid():
+    text = section(read(PAGE), "Trusted documents")
+    (listed,) = [json.loads(block.text) for block in blocks(text, "json")]
+    assert len(TrustedDocuments(listed)) == len(listed)
+    for document in listed.values():
+        assert validate(SCHEMA, parse(document)) == []

@@ -18,6 +18,7 @@ OTHER_VARIABLES = {
     "FRAMEWISE_TOKEN",
     "FRAMEWISE_TEST_MEDIA",
     "FRAMEWISE_TEST_WEIGHTS",
+    "FRAMEWISE_URL",  # of the examples
 }
 
 

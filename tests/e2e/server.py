@@ -18,6 +18,9 @@ import httpx
 
 PASSWORD = "correct horse"
 
+NO_RATES = {"sign_in_rate_per_address": "", "sign_up_rate_per_address": "", "mutation_rate_per_user": ""}
+"""All that is asked of a test's server comes from one address."""
+
 ANALYSIS_FIELDS = """id status progress framesDone framesTotal errorMessage
   counts { label detections tracks } video { id status rejectionReason frameCount }"""
 
@@ -129,6 +132,7 @@ def running_server(directory: Path, site: Path | None = None, **settings: object
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("FRAMEWISE_", "REDIS_"))
     }
+    settings = {**NO_RATES, **settings}
     environment |= {f"FRAMEWISE_{name.upper()}": str(value) for name, value in settings.items()}
     if site is not None:
         environment["PYTHONPATH"] = str(site)

@@ -14,6 +14,7 @@ from graphql_api.context import AppState
 from graphql_api.files import files_route
 from graphql_api.http import GraphQLEndpoint
 from graphql_api.links import find_target
+from graphql_api.resumable_uploads.endpoint import upload_routes
 from graphql_api.schema import make_schema
 from settings import Settings
 from storage.base import AbstractStorage
@@ -70,7 +71,8 @@ class FullApp:
             settings=settings, secret=SECRET, storage=self.storage, redis=unused, progress_hub=unused
         )
         endpoint = GraphQLEndpoint(make_schema(), lambda: state, graphiql_page=directory / "none.html")
-        app = Starlette(routes=[Route("/graphql", endpoint), files_route(self.storage, SECRET, find_target)])
+        files = files_route(self.storage, SECRET, find_target)
+        app = Starlette(routes=[Route("/graphql", endpoint), files, *upload_routes(state)])
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://testserver")
 
     async def __aenter__(self) -> Self:

@@ -20,7 +20,7 @@ from domain.accounts import models
 from domain.errors import ConflictError, LimitExceededError
 from graphql_api.accounts import AccountMutations, AccountQueries, User, UserPayload, load_user
 from graphql_api.context import AppState, Info
-from graphql_api.errors import ErrorPresentingSchema
+from graphql_api.execution.schema import ApiSchema
 from graphql_api.fields import field, mutation, subscription
 from graphql_api.http import GraphQLEndpoint
 from graphql_api.relay import Connection, Node, load_node, paginate, require_uuid, uuid_loader
@@ -118,7 +118,7 @@ class Subscription:
 
 
 def make_app(settings: Settings, graphiql_page: Path, **options: Any) -> Starlette:
-    schema = ErrorPresentingSchema(
+    schema = ApiSchema(
         query=Query, mutation=Mutation, subscription=Subscription, config=StrawberryConfig(scalar_map=SCALARS)
     )
     unused: Any = None
