@@ -23,7 +23,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from cli.websocket_protocol import BoundedWebSocketProtocol
+from cli.api_server.websocket_protocol import BoundedWebSocketProtocol
 from domain.accounts.service import AccountSettings, sign_up
 from domain.analyses.models import Analysis, AnalysisStatus, LabelTotal
 from domain.analyses.progress import LabelCount, ProgressSnapshot

@@ -5,16 +5,16 @@ import socket
 import uvicorn
 from starlette.applications import Starlette
 
-from cli.connection_crowd import ConnectionCrowd, most_connections
-from cli.garbage import collect_rarely
-from cli.graceful_server import Grace, GracefulServer
-from cli.http_protocol import bounded_http_protocol
-from cli.logs import configure_logging
-from cli.websocket_protocol import (
+from cli.api_server.connection_crowd import ConnectionCrowd, most_connections
+from cli.api_server.garbage import collect_rarely
+from cli.api_server.graceful_server import Grace, GracefulServer
+from cli.api_server.http_protocol import bounded_http_protocol
+from cli.api_server.websocket_protocol import (
     PING_INTERVAL_SECONDS,
     PING_TIMEOUT_SECONDS,
     bounded_websocket_protocol,
 )
+from cli.logs import configure_logging
 from graphql_api.app import create_app
 from settings import Settings
 

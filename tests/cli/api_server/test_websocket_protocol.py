@@ -9,8 +9,12 @@ import pytest
 import uvicorn
 import websockets
 
-from cli import websocket_protocol
-from cli.websocket_protocol import PING_INTERVAL_SECONDS, PING_TIMEOUT_SECONDS, BoundedWebSocketProtocol
+from cli.api_server import websocket_protocol
+from cli.api_server.websocket_protocol import (
+    PING_INTERVAL_SECONDS,
+    PING_TIMEOUT_SECONDS,
+    BoundedWebSocketProtocol,
+)
 
 HANDSHAKE = (
     "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

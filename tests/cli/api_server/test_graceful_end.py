@@ -156,7 +156,7 @@ async def test_a_valkey_that_hangs_does_not_hold_up_the_end(server, private_valk
 STUCK = """
 import asyncio, contextlib, os, sys, threading, time
 import uvicorn
-from cli.graceful_server import Grace, GracefulServer
+from cli.api_server.graceful_server import Grace, GracefulServer
 
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":

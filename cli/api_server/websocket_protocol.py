@@ -5,11 +5,13 @@ from collections import deque
 from functools import partial
 from typing import Any, ClassVar, cast
 
+from uvicorn._types import ASGISendEvent
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 from websockets.http11 import Request
 
-from cli.connection_crowd import ConnectionCrowd
+from cli.api_server.connection_crowd import ConnectionCrowd
 from graphql_api.websocket.services import SIGNED_IN_EXTENSION
 
 PING_INTERVAL_SECONDS = 4.0
@@ -38,11 +40,14 @@ class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
         """Begin."""
         self._slices: deque[bytes] = deque()
         self._abortion: asyncio.TimerHandle | None = None
+        self._is_deaf = False
         super().connection_made(transport)
         self.crowd.wait(self)
 
     def data_received(self, data: bytes) -> None:
         """Take what came, a little at a time; others have their turn in between."""
+        if self._is_deaf:
+            return
         if not self.handshake_initiated:
             self._shake_hands(data)
             return
@@ -64,6 +69,8 @@ class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
         """End."""
         self._slices.clear()
         self.crowd.leave(self)
+        if hasattr(self, "scope"):
+            cast("Any", self.scope["extensions"]).pop(SIGNED_IN_EXTENSION, None)  # it refers to this object
         if self._abortion is not None:
             self._abortion.cancel()
         super().connection_lost(exc)
@@ -99,6 +106,30 @@ class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
         else:
             self.conn.data_to_send()
 
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send what the application has to say, which cannot know that the connection was ended here."""
+        if self.close_sent:
+            raise ClientDisconnected
+        await super().send(message)
+
+    def handle_parser_exception(self) -> None:
+        """Tell a client that breaks the protocol why it is let go, and let it finish what it is saying.
+
+        A connection that is closed while there is something to read on it is reset, and then the client never
+        gets to the reason.
+        """
+        if self.conn.close_sent is None:
+            self.transport.close()
+            return
+        code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self._is_deaf = self.close_sent = True
+        self._slices.clear()
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.transport.resume_reading()
+        if self.close_timer is None:
+            self.close_timer = self.loop.call_later(_LAST_SECONDS, self.transport.close)
+
     def keepalive_timeout(self) -> None:
         """Let go of a client that does not answer."""
         super().keepalive_timeout()
@@ -116,7 +147,7 @@ class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
         super().data_received(self._slices.popleft())
         if self._slices:
             self.loop.call_soon(self._take_slice)
-        elif not self.read_paused and not self.transport.is_closing():
+        elif (self._is_deaf or not self.read_paused) and not self.transport.is_closing():
             self.transport.resume_reading()
 
     def _shake_hands(self, head: bytes) -> None:

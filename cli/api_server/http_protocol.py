@@ -6,8 +6,8 @@ from typing import Any, ClassVar, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from cli.connection_crowd import ConnectionCrowd
-from cli.held_flow import HeldFlow
+from cli.api_server.connection_crowd import ConnectionCrowd
+from cli.api_server.held_flow import HeldFlow
 
 HEAD_SECONDS = 20.0
 """How long a client may take to send the head of a request, from its connection on."""
@@ -28,8 +28,12 @@ MAX_PIPELINED = 32
 """Most requests that a client may send before it has got the answer to the first."""
 
 _SLICE_BYTES = 2**16
-_CHUNKED_SLICE_BYTES = 2**13
+_CHUNKED_SLICE_BYTES = 2**11
 """A chunk may be one byte long."""
+
+_MANY_PIECES = 64
+_TINY_CHUNKS_PAUSE_SECONDS = 0.005
+"""Whoever sends chunks of so few bytes does it to keep us busy."""
 
 
 class _RefusedError(Exception):
@@ -52,6 +56,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._stall_timer: asyncio.TimerHandle | None = None
         self._running: RequestResponseCycle | None = None
         self._is_chunked = False
+        self._piece_count = 0
         self._unnoticed_bytes = 0
         self._head_bytes = 0
         self._head_count = 0
@@ -102,10 +107,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if not self._slices or self.transport.is_closing():
             self._slices.clear()
             return
+        self._piece_count = 0
         self._take(cast("bytes", self._slices[0]))
         if self._slices:
             self._slices.popleft()
-        if self._slices:
+        if self._slices and self._piece_count > _MANY_PIECES:
+            self.loop.call_later(_TINY_CHUNKS_PAUSE_SECONDS, self._take_slice)
+        elif self._slices:
             self.loop.call_soon(self._take_slice)
         elif not self.flow.read_paused and not self.transport.is_closing():
             self.transport.resume_reading()
@@ -154,6 +162,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Some of its body."""
         self._unnoticed_bytes = 0
+        self._piece_count += 1
         self._body_bytes_left = max(0, self._body_bytes_left - len(body))
         super().on_body(body)
 
