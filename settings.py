@@ -120,7 +120,7 @@ class Settings(BaseSettings):
     """Largest GraphQL request without files."""
     max_query_bytes: PositiveInt = 32_768
     """Largest GraphQL document; variables do not count."""
-    max_query_tokens: PositiveInt = 1_000
+    max_query_tokens: PositiveInt = 2_000
     """Most tokens in a GraphQL document."""
     max_query_depth: PositiveInt = 15
     """Most fields below each other in a document, fragments followed."""
@@ -148,13 +148,13 @@ class Settings(BaseSettings):
     """Networks, with commas, that videos may be imported from although not public: cameras, a NAS."""
 
     # How often: numbers as `10/minute`, several with commas
-    sign_in_rate_per_address: Rates = "30/minute"
+    sign_in_rate_per_address: Rates = "120/minute"
     """Sign-ins, successful or not, from one address."""
     sign_in_rate_per_username: Rates = "10/minute,100/hour"
     """Failed sign-ins for one username; beyond, it is locked out for a while that doubles each time."""
-    sign_up_rate_per_address: Rates = "10/hour"
+    sign_up_rate_per_address: Rates = "30/minute,300/hour"
     """New accounts from one address."""
-    mutation_rate_per_user: Rates = "600/minute"
+    mutation_rate_per_user: Rates = "3000/minute"
     """Uploads, imports, starts and deletions of one account."""
     max_videos_per_user: PositiveInt = 10_000
     """Most videos one account keeps; rejected ones do not count."""

@@ -24,7 +24,7 @@ class QueryLimits:
     """The limits on a document; the names are those of the settings."""
 
     max_query_bytes: int = 32_768
-    max_query_tokens: int = 1_000
+    max_query_tokens: int = 2_000
     max_query_depth: int = 15
     max_query_aliases: int = 100
     max_query_directives: int = 100

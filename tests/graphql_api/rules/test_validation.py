@@ -56,7 +56,7 @@ def chain(length: int, times: int, inner: str = "__typename") -> str:
         (chain(40, 9), "max_query_fields"),
         ("{" + "... {" * 100 + "__typename" + "}" * 101, "max_query_fields"),
         (" ".join(f"fragment F{i} on Query {{ a }}" for i in range(51)), "max_query_definitions"),
-        ("{ " + "a " * 999 + "}", "max_query_tokens"),
+        ("{ " + "a " * 1999 + "}", "max_query_tokens"),
         ("#" + "x" * 32_768 + "\n{ __typename }", "max_query_bytes"),
         ("#" + "é" * 20_000 + "\n{ __typename }", "max_query_bytes"),
         ("{ " + "," * 40_000 + "__typename }", "max_query_bytes"),
