@@ -9,6 +9,7 @@ COMMANDS: dict[str, str] = {
     "storm": "tests.chaos.storm:main",
     "mutants": "tests.chaos.mutants:main",
     "soak": "tests.chaos.soak:main",
+    "attacks": "tests.attacks.full:main",
     "subscribers": "tests.chaos.subscribers:main",
 }
 """Command → "module:function"; it gets the arguments after the command and gives the exit code."""

@@ -1,0 +1,1 @@
+"""Attacks on a real API process, and what they did to it."""
