@@ -1,7 +1,8 @@
 """A list of 100 videos with 8 fields over HTTP: ours, from the database, beside two others.
 
-Ours signs the viewer in and reads the page, two queries a request. A plain Starlette route under the same
-uvicorn does the second of them and encodes what it finds. graphql-yoga on Node has the same rows in memory.
+Ours asks whose the request is and reads the page, two queries a request. One plain Starlette route under the
+same uvicorn does the same two and encodes what it finds; another does only the second. graphql-yoga on Node
+has the same rows in memory.
 """
 
 import asyncio
@@ -44,10 +45,13 @@ def print_lists(directory: Path, weights: Path, rounds: int) -> None:
             "framewise": lambda: requests_per_second(f"{server.url}/graphql", body, headers)
         }
         with (
-            _plain(server.database_url, owner_id) as plain_url,
+            _plain(server, owner_id) as plain_url,
             _yoga(directory, server.execute(QUERY)) as yoga_url,
         ):
-            ways["plain Starlette route"] = lambda: requests_per_second(plain_url)
+            ways["plain Starlette route"] = lambda: requests_per_second(f"{plain_url}/videos")
+            ways["... that checks the session"] = lambda: requests_per_second(
+                f"{plain_url}/mine", headers=headers
+            )
             if yoga_url is not None:
                 ways["graphql-yoga on Node"] = lambda: requests_per_second(yoga_url, body, JSON)
             figures: dict[str, list[float]] = {name: [] for name in ways}
@@ -87,20 +91,21 @@ async def _add_videos(database_url: str, owner_id: UUID) -> None:
 
 
 @contextmanager
-def _plain(database_url: str, owner_id: UUID) -> Iterator[str]:
+def _plain(server: BenchServer, owner_id: UUID) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         descriptor = listener.fileno()
         command = [
             sys.executable,
             "-m",
             "benchmarks.plain_list",
-            database_url,
+            server.database_url,
+            str(server.data_dir),
             str(owner_id),
             str(descriptor),
         ]
         process = subprocess.Popen(command, pass_fds=[descriptor])
         try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}/videos"
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             process.terminate()
             process.wait(30)

@@ -1,12 +1,14 @@
-"""What the list of videos is measured against: a plain route that does the same query.
+"""What the list of videos is measured against: plain routes that do the same query.
 
-Run as `python -m benchmarks.plain_list <database URL> <owner's id> <descriptor of a listening socket>`.
+Run as `python -m benchmarks.plain_list <database URL> <data directory> <owner's id> <descriptor of a
+listening socket>`.
 """
 
 import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from uuid import UUID
 
 import orjson
@@ -16,6 +18,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from domain.accounts.service import authenticate
+from domain.accounts.tokens import load_or_create_secret
 from domain.database import connect, disconnect
 from domain.sql import fetch_values
 
@@ -25,8 +29,11 @@ _SQL = """SELECT id, title, filename, status, size_bytes, width, duration_second
 WHERE owner_id = ? ORDER BY created_at DESC, id DESC LIMIT 100"""
 
 
-def make_app(database_url: str, owner_id: UUID) -> Starlette:
-    """An application with one route, which knows nothing of GraphQL, sessions or pages."""
+def make_app(database_url: str, secret: bytes, owner_id: UUID) -> Starlette:
+    """An application that knows nothing of GraphQL or pages.
+
+    `/videos` knows nothing of sessions either; `/mine` asks the database, as we do, whose the request is.
+    """
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -35,14 +42,22 @@ def make_app(database_url: str, owner_id: UUID) -> Starlette:
         await disconnect()
 
     async def videos(_request: Request) -> Response:
-        rows = await fetch_values(_SQL, owner_id)
+        return await videos_of(owner_id)
+
+    async def mine(request: Request) -> Response:
+        viewer = await authenticate(request.headers["authorization"].removeprefix("Bearer "), secret)
+        return await videos_of(viewer.user_id)
+
+    async def videos_of(account_id: UUID) -> Response:
+        rows = await fetch_values(_SQL, account_id)
         content = {"videos": [dict(zip(NAMES, row, strict=True)) for row in rows]}
         return Response(orjson.dumps(content), media_type="application/json")
 
-    return Starlette(routes=[Route("/videos", videos)], lifespan=lifespan)
+    return Starlette(routes=[Route("/videos", videos), Route("/mine", mine)], lifespan=lifespan)
 
 
 if __name__ == "__main__":
-    url, owner, descriptor = sys.argv[1:]
-    config = uvicorn.Config(make_app(url, UUID(owner)), log_config=None, access_log=False)
+    url, data_dir, owner, descriptor = sys.argv[1:]
+    app = make_app(url, load_or_create_secret(Path(data_dir)), UUID(owner))
+    config = uvicorn.Config(app, log_config=None, access_log=False)
     uvicorn.Server(config).run([socket.socket(fileno=int(descriptor))])

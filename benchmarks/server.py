@@ -39,7 +39,7 @@ class BenchServer:
 
     def __enter__(self) -> Self:
         self._directory.mkdir()
-        data_dir = self._directory / "data"
+        data_dir = self.data_dir
         command = [sys.executable, "-m", "cli", "serve", "--port", "0", "--data-dir", str(data_dir)]
         environment = {
             **os.environ,
@@ -71,6 +71,11 @@ class BenchServer:
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(30)
         self._log.close()
+
+    @property
+    def data_dir(self) -> Path:
+        """Where the server keeps its files."""
+        return self._directory / "data"
 
     @property
     def pid(self) -> int:

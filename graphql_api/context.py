@@ -14,7 +14,7 @@ from strawberry.dataloader import DataLoader
 
 from domain.accounts.audit import Caller
 from domain.accounts.service import Viewer, authenticate
-from domain.errors import NotSignedInError
+from domain.errors import LimitExceededError, NotSignedInError
 from graphql_api.client_address import client_address
 from graphql_api.cookies import SessionCookies
 from graphql_api.event_hub import EventHub
@@ -72,6 +72,8 @@ class Context:
         """The payload of `connection_init`; Strawberry sets it."""
         self.upload: StreamedRequest | None = None
         """The files of this request; those that nobody takes with `release` are deleted after it."""
+        self.counted_ahead: bool | LimitExceededError = False
+        """Whether the next mutation that is counted was counted before, and what came of it."""
         self._viewer: Viewer | None = None
         self._authenticated = False
         self._lock = asyncio.Lock()
@@ -106,7 +108,7 @@ class Context:
         """The id of the signed-in user, below a field that only signed-in users may use."""
         if self._viewer is None:
             raise NotSignedInError
-        return self._viewer.user.id
+        return self._viewer.user_id
 
     @property
     def caller(self) -> Caller:
@@ -114,14 +116,22 @@ class Context:
         return Caller(client_address(self.request) or None, self.request.headers.get("user-agent"))
 
     def access_token(self) -> str | None:
-        """The token of the request's header, or of the socket's `connection_init`, or else of its cookie."""
+        """The token of the request's header, or of the socket's `connection_init`, or else of its cookie.
+
+        Raises:
+            NotSignedInError: What `connection_init` has in its place is no text.
+        """
         header = self.request.headers.get("authorization")
         if header is not None:
             return _bearer(header)
         parameters = self.connection_params or {}
         given = {key.lower(): value for key, value in parameters.items() if isinstance(key, str)}
-        value = next((given[name] for name in _PARAMETER_NAMES if given.get(name)), None)
-        return _bearer(value) if isinstance(value, str) else self.cookies.access_token()
+        value = next((given[name] for name in _PARAMETER_NAMES if given.get(name) not in (None, "")), None)
+        if value is None:
+            return self.cookies.access_token()
+        if not isinstance(value, str):
+            raise NotSignedInError("The access token is no text.")
+        return _bearer(value)
 
     def loader(
         self, name: str, load: Callable[[list[K]], Awaitable[Sequence[V | BaseException]]]

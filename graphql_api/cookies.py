@@ -175,7 +175,9 @@ def _own_origins(connection: HTTPConnection, settings: Settings) -> list[str]:
 
 
 def _is_secure(connection: HTTPConnection, settings: Settings) -> bool:
-    return connection.url.scheme in _SECURE_SCHEMES or settings.public_url.lower().startswith("https://")
+    return connection.scope.get("scheme") in _SECURE_SCHEMES or settings.public_url.lower().startswith(
+        "https://"
+    )
 
 
 def _normal_origin(text: str) -> str | None:

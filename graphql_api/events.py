@@ -11,14 +11,16 @@ import strawberry
 from domain import events
 from domain.errors import InvalidError
 from domain.events import EventKind
-from domain.sql import stored_moment, stored_uuid
+from domain.sql import stored_uuid
 from graphql_api.analyses.types import Analysis, load_analyses
 from graphql_api.context import Info
 from graphql_api.event_hub import EventFeed
+from graphql_api.execution.selection import selected_columns
 from graphql_api.feeds import shared
 from graphql_api.fields import field, subscription
-from graphql_api.relay import Connection, Edge, PageInfo, global_id, page_size
-from graphql_api.rows import RowType, by_value
+from graphql_api.relay import Connection, global_id, page_size
+from graphql_api.row_pages import narrowed, row_edges, row_page_info
+from graphql_api.rows import Computed, CursorKind, RowEdges, RowType, enum_of, moment_of
 from graphql_api.scalars import BigInt
 from graphql_api.videos import Video, load_videos
 
@@ -84,11 +86,11 @@ def _optional_key(stored: Any) -> UUID | None:
     return None if stored is None else stored_uuid(stored)
 
 
-def _optional_id(type_name: str, stored: Any) -> strawberry.ID | None:
-    return None if stored is None else global_id(type_name, stored)
+def _optional_id(type_name: str, column: str) -> Computed:
+    return Computed((column,), lambda stored: None if stored is None else global_id(type_name, stored))
 
 
-_KINDS = by_value(EventKind)
+_CURSORS = CursorKind(("cursor",), str)
 
 EVENT_ROWS = RowType(
     Event,
@@ -101,13 +103,13 @@ EVENT_ROWS = RowType(
         "stored_video_id": "video_id",
         "stored_analysis_id": "analysis_id",
     },
-    cursor=lambda row: str(row.number),
-    kind=lambda row: _KINDS[row.stored_kind],
-    created_at=lambda row: stored_moment(row.stored_created_at),
-    video_id=lambda row: _optional_id("Video", row.stored_video_id),
-    analysis_id=lambda row: _optional_id("Analysis", row.stored_analysis_id),
-    video_key=lambda row: _optional_key(row.stored_video_id),
-    analysis_key=lambda row: _optional_key(row.stored_analysis_id),
+    cursor=Computed(("number",), str),
+    kind=enum_of("stored_kind", EventKind),
+    created_at=moment_of("stored_created_at"),
+    video_id=_optional_id("Video", "stored_video_id"),
+    analysis_id=_optional_id("Analysis", "stored_analysis_id"),
+    video_key=Computed(("stored_video_id",), _optional_key),
+    analysis_key=Computed(("stored_analysis_id",), _optional_key),
 )
 """How rows become events."""
 
@@ -133,16 +135,14 @@ class EventQueries:
     )
     async def events(self, info: Info, first: int | None = 100, after: str | None = None) -> EventConnection:
         size = page_size(first, 100)
-        rows = await events.read_event_values(EVENT_ROWS.rows, info.context.user_id, _number(after), size + 1)
-        page = [EVENT_ROWS.of(row) for row in rows[:size]]
+        # Its number says whether the first is the one that was asked for.
+        names = tuple({"number": 0} | dict.fromkeys(selected_columns(info, EVENT_ROWS, _CURSORS)))
+        rows = narrowed(EVENT_ROWS.rows, names)
+        values = await events.read_event_values(rows, info.context.user_id, _number(after), size + 1)
+        edges = RowEdges(EVENT_ROWS, values[:size], names, _CURSORS)
         return EventConnection(
-            edges=[Edge(node=event, cursor=event.cursor) for event in page],
-            page_info=PageInfo(
-                has_next_page=len(rows) > size,
-                has_previous_page=after is not None,
-                start_cursor=page[0].cursor if page else None,
-                end_cursor=page[-1].cursor if page else None,
-            ),
+            edges=row_edges(edges),
+            page_info=row_page_info(edges, len(values) > size, after is not None),
         )
 
 

@@ -1,8 +1,7 @@
 """Headers that tell browsers what our pages may do, and who may use our answers."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CONTENT_SECURITY_POLICY = (
@@ -20,8 +19,11 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_STRICT_TRANSPORT = "max-age=31536000"
+_STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
 _CACHEABLE = "/static/"
+
+_STATIC = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
+_UNCACHED = [*_STATIC, (b"cache-control", b"no-store")]
 
 
 class SecurityHeaders:
@@ -43,18 +45,14 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in added.items():
-                    headers.setdefault(name, value)
+                given = message.get("headers", ())
+                names = {name.lower() for name, _ in given}
+                message["headers"] = [*given, *[header for header in added if header[0] not in names]]
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
 
 
-def _headers_for(scope: Scope) -> Mapping[str, str]:
-    headers = dict(_HEADERS)
-    if not scope["path"].startswith(_CACHEABLE):
-        headers["Cache-Control"] = "no-store"
-    if scope["scheme"] == "https":
-        headers["Strict-Transport-Security"] = _STRICT_TRANSPORT
-    return headers
+def _headers_for(scope: Scope) -> Sequence[tuple[bytes, bytes]]:
+    headers = _STATIC if scope["path"].startswith(_CACHEABLE) else _UNCACHED
+    return [*headers, _STRICT_TRANSPORT] if scope["scheme"] == "https" else headers

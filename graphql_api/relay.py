@@ -3,9 +3,8 @@
 import base64
 import binascii
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from functools import partial
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import strawberry
@@ -14,13 +13,13 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from domain.errors import InvalidError, LimitExceededError, NotFoundError
-from domain.pages import Order, Rows, read_page, read_pages
 from domain.text import is_storable
 from graphql_api.context import Context
-from graphql_api.rows import RowType
+from graphql_api.rows import Column, Computed
 
 MAX_PAGE_SIZE = 100
 
+_UUID_LENGTH = 36
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 T = TypeVar("T")
@@ -39,6 +38,27 @@ NodeLoader = Callable[[Context, str], Awaitable[Node | None]]
 def global_id(type_name: str, key: UUID | str) -> strawberry.ID:
     """The opaque id of the object of this GraphQL type with this key."""
     return strawberry.ID(_encode(f"{type_name}:{key}"))
+
+
+def id_of(type_name: str, column: str) -> Computed:
+    """The global id of a row whose key is in this column, a UUID that is never null."""
+    return Computed(
+        (column,), lambda key: global_id(type_name, key), whole=lambda keys: _global_ids(type_name, keys)
+    )
+
+
+def _global_ids(type_name: str, keys: Column) -> Column | None:
+    """The ids of all these keys, encoded as one: Base64 makes four letters of each three bytes."""
+    prefix, texts = f"{type_name}:", keys if set(map(type, keys)) == {str} else list(map(str, keys))
+    size = len(prefix) + _UUID_LENGTH
+    if size % 3 or set(map(len, texts)) != {_UUID_LENGTH}:
+        return None
+    plain = (prefix + prefix.join(texts)).encode()
+    if len(plain) != size * len(texts):
+        return None
+    text = binascii.b2a_base64(plain, newline=False).translate(_URL_SAFE).decode()
+    step = size // 3 * 4
+    return [text[start : start + step] for start in range(0, len(text), step)]
 
 
 def parse_global_id(value: str) -> tuple[str, str] | None:
@@ -170,7 +190,7 @@ async def paginate(
     column = order_by.removeprefix("-")
     descending = order_by.startswith("-")
     if after is not None:
-        value, row_id = _decode_keyset(after, order_by, queryset.model)
+        value, row_id = decode_keyset(after, order_by, queryset.model)
         side = "lt" if descending else "gt"
         queryset = queryset.filter(
             Q(**{f"{column}__{side}": value}) | Q(**{column: value, f"id__{side}": row_id})
@@ -179,91 +199,9 @@ async def paginate(
     page = rows[:size]
     return make_connection(
         [convert(row) for row in page],
-        [_encode_keyset(order_by, getattr(row, column), row.pk) for row in page],
+        [encode_keyset(order_by, getattr(row, column), row.pk) for row in page],
         has_next_page=len(rows) > size,
         has_previous_page=after is not None,
-    )
-
-
-async def paginate_rows(
-    rows: Rows,
-    kind: RowType[T],
-    *,
-    first: int | None,
-    after: str | None,
-    default_first: int = 20,
-    order_by: str = "-created_at",
-) -> Connection[T]:
-    """As `paginate`, for long lists: rows are read as values, and cursors are made only where asked.
-
-    Args:
-        rows: What to page through; `kind.rows`, narrowed.
-        kind: What the rows become; it has the attributes `key` and that of the column of the order.
-        first: The number of rows asked for.
-        after: The cursor of the row before the page.
-        default_first: The number of rows if `first` is null.
-        order_by: A column that is never null, with `-` for descending; `id` decides between equal values.
-
-    Raises:
-        InvalidError: As `paginate`.
-        LimitExceededError: As `paginate`.
-    """
-    size = page_size(first, default_first)
-    keyset = None if after is None else _decode_keyset(after, order_by, kind.model)
-    page = await read_page(rows, Order.parse(order_by), keyset, size + 1)
-    return _row_connection(page, kind, size, order_by, has_previous_page=after is not None)
-
-
-async def paginate_rows_of(
-    parents: Sequence[UUID],
-    parent_column: str,
-    rows: Rows,
-    kind: RowType[T],
-    *,
-    first: int | None,
-    after: str | None,
-    default_first: int = 20,
-    order_by: str = "-created_at",
-) -> list[Connection[T]]:
-    """The same page of the list of each parent, read together.
-
-    The first column of `kind` must be that with the parent's id.
-    """
-    size = page_size(first, default_first)
-    keyset = None if after is None else _decode_keyset(after, order_by, kind.model)
-    pages = await read_pages(rows, parent_column, parents, Order.parse(order_by), keyset, size + 1)
-    return [
-        _row_connection(page, kind, size, order_by, has_previous_page=after is not None) for page in pages
-    ]
-
-
-class RowEdge(NamedTuple):
-    """An `Edge` of a row, which makes its cursor when it is asked for."""
-
-    node: Any
-    order_by: str
-
-    @property
-    def cursor(self) -> str:
-        """The place of the row in its order."""
-        return _encode_keyset(
-            self.order_by, getattr(self.node, self.order_by.removeprefix("-")), self.node.key
-        )
-
-
-def _row_connection(
-    page: Sequence[Iterable[Any]], kind: RowType[T], size: int, order_by: str, *, has_previous_page: bool
-) -> Connection[T]:
-    make_node, make_edge = kind.of, partial(tuple.__new__, RowEdge)
-    edges: list[RowEdge] = [make_edge((make_node(row), order_by)) for row in page[:size]]
-    return Connection(
-        edges=cast("list[Edge[T]]", edges),
-        page_info=PageInfo(
-            has_next_page=len(page) > size,
-            has_previous_page=has_previous_page,
-            start_cursor=edges[0].cursor if edges else None,
-            end_cursor=edges[-1].cursor if edges else None,
-        ),
     )
 
 
@@ -288,12 +226,18 @@ def decode_cursor(cursor: str) -> list[Any]:
     return values
 
 
-def _encode_keyset(order_by: str, value: Any, row_id: UUID) -> str:
+def encode_keyset(order_by: str, value: Any, row_id: UUID) -> str:
+    """The cursor of the row with this id and this value in the column of the order."""
     plain = value if isinstance(value, (int, float, str)) else value.isoformat()
     return encode_cursor(order_by, plain, row_id.hex)
 
 
-def _decode_keyset(cursor: str, order_by: str, model: type[Model]) -> tuple[Any, UUID]:
+def decode_keyset(cursor: str, order_by: str, model: type[Model]) -> tuple[Any, UUID]:
+    """The value and the id in a cursor of `encode_keyset`.
+
+    Raises:
+        InvalidError: It is none of a list in this order.
+    """
     values = decode_cursor(cursor)
     if len(values) != 3 or values[0] != order_by:
         raise _bad_cursor()

@@ -9,15 +9,16 @@ from uuid import UUID
 import strawberry
 
 from domain.pages import read_all
-from domain.sql import stored_flag, stored_moment, stored_uuid
+from domain.sql import stored_flag, stored_uuid
 from domain.videos import models, service
 from domain.videos.files import thumbnail_key
 from domain.videos.models import VideoStatus
 from graphql_api.context import Context, Info
 from graphql_api.fields import field
 from graphql_api.links import link, source_link
-from graphql_api.relay import Connection, Node, find_uuid, global_id, paginate_rows
-from graphql_api.rows import RowType, by_value
+from graphql_api.relay import Connection, Node, find_uuid, id_of
+from graphql_api.row_pages import paginate_rows
+from graphql_api.rows import Computed, RowType, enum_of, moment_of
 from graphql_api.scalars import BigInt
 
 if TYPE_CHECKING:
@@ -86,8 +87,6 @@ class Video(Node):
         return await info.context.loader(f"analyses {first} {after}", load).load(self.key)
 
 
-_STATUSES = by_value(VideoStatus)
-
 VIDEO_ROWS = RowType(
     Video,
     models.Video,
@@ -113,12 +112,12 @@ VIDEO_ROWS = RowType(
         "has_thumbnail": "has_thumbnail",
         "stored_created_at": "created_at",
     },
-    id=lambda row: global_id("Video", row.stored_key),
-    key=lambda row: stored_uuid(row.stored_key),
-    status=lambda row: _STATUSES[row.stored_status],
-    sha256=lambda row: row.stored_sha256 or None,
-    is_variable_frame_rate=lambda row: stored_flag(row.stored_variability),
-    created_at=lambda row: stored_moment(row.stored_created_at),
+    id=id_of("Video", "stored_key"),
+    key=Computed(("stored_key",), stored_uuid),
+    status=enum_of("stored_status", VideoStatus),
+    sha256=Computed(("stored_sha256",), lambda stored: stored or None),
+    is_variable_frame_rate=Computed(("stored_variability",), stored_flag),
+    created_at=moment_of("stored_created_at"),
 )
 """How rows become videos."""
 
@@ -187,7 +186,7 @@ class VideoQueries:
             created_before=wanted.created_before,
         )
         column = _ORDER_COLUMNS[order_by or VideoOrder.NEWEST]
-        return await paginate_rows(rows, VIDEO_ROWS, first=first, after=after, order_by=column)
+        return await paginate_rows(info, rows, VIDEO_ROWS, first=first, after=after, order_by=column)
 
 
 async def load_video(context: Context, key: UUID) -> Video | None:

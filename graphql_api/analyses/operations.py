@@ -16,7 +16,8 @@ from graphql_api.errors import Payload
 from graphql_api.feeds import shared
 from graphql_api.fields import field, mutation, subscription
 from graphql_api.progress_hub import ProgressFeed
-from graphql_api.relay import Connection, find_uuid, paginate_rows, require_uuid
+from graphql_api.relay import Connection, find_uuid, require_uuid
+from graphql_api.row_pages import paginate_rows
 from tasks.analyses import analysis_limits, complete_settings, start_analysis, steer_analysis
 
 
@@ -76,7 +77,7 @@ class AnalysisQueries:
             statuses=wanted.status,
             ml_model=wanted.ml_model,
         )
-        return await paginate_rows(rows, ANALYSIS_ROWS, first=first, after=after)
+        return await paginate_rows(info, rows, ANALYSIS_ROWS, first=first, after=after)
 
 
 @strawberry.type
@@ -94,6 +95,7 @@ class AnalysisMutations:
             ("settings",),
         )
         row = await start_analysis(
+            context.state.storage,
             context.user_id,
             video,
             settings,

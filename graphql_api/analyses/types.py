@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import truediv
 from typing import Any, Self
 from uuid import UUID
 
@@ -12,14 +13,15 @@ from domain.analyses.files import OVERLAY_FILE, RESULT_FILES, ResultFormat, over
 from domain.analyses.models import AnalysisStatus
 from domain.analyses.progress import ProgressSnapshot, take_snapshots
 from domain.pages import read_all
-from domain.sql import stored_moment, stored_uuid
+from domain.sql import stored_uuid
 from graphql_api.analyses.detections import Detection, page_of_detections
 from graphql_api.analyses.settings import AnalysisSettings
 from graphql_api.context import Context, Info
 from graphql_api.fields import field
 from graphql_api.links import link
-from graphql_api.relay import Connection, Node, global_id, paginate_rows_of
-from graphql_api.rows import RowType, by_value
+from graphql_api.relay import Connection, Node, global_id, id_of
+from graphql_api.row_pages import paginate_rows_of
+from graphql_api.rows import Computed, RowType, enum_of, moment_of
 from graphql_api.videos import Video, load_videos
 from tasks.results.reader import DetectionFilter
 
@@ -64,8 +66,8 @@ TRACK_ROWS = RowType(
         "detection_count": "detection_count",
         "confidence_sum": "confidence_sum",
     },
-    key=lambda row: stored_uuid(row.stored_key),
-    mean_confidence=lambda row: row.confidence_sum / row.detection_count,
+    key=Computed(("stored_key",), stored_uuid),
+    mean_confidence=Computed(("confidence_sum", "detection_count"), truediv),
 )
 """How rows become tracks."""
 
@@ -181,53 +183,54 @@ class Analysis(Node):
         return await link(info.context, key, content_type="video/mp4", filename=OVERLAY_FILE)
 
 
-def _model(row: Any) -> models.Analysis:
-    values = {column: getattr(row, name) for name, column in ANALYSIS_ROWS.columns}
-    return models.Analysis._init_from_db(**values)
+_COLUMNS = {
+    "stored_video_id": "video_id",
+    "stored_key": "id",
+    "owner_id": "owner_id",
+    "model_name": "ml_model",
+    "stored_tracker": "tracker",
+    "frame_stride": "frame_stride",
+    "min_confidence": "min_confidence",
+    "stored_labels": "labels",
+    "start_seconds": "start_seconds",
+    "end_seconds": "end_seconds",
+    "create_people": "create_people",
+    "overlay": "overlay",
+    "stored_status": "status",
+    "error_message": "error_message",
+    "priority": "priority",
+    "tracked_segments": "tracked_segments",
+    "frames_to_do": "frames_total",
+    "frames_finished": "frames_finished",
+    "frames_reused": "frames_reused",
+    "stored_frames_done": "frames_done",
+    "overlay_frames_done": "overlay_frames_done",
+    "has_overlay": "has_overlay",
+    "active_seconds": "active_seconds",
+    "running_since": "running_since",
+    "stored_created_at": "created_at",
+    "stored_started_at": "started_at",
+    "stored_finished_at": "finished_at",
+}
+"""Name → column."""
 
 
-_STATUSES = by_value(AnalysisStatus)
+def _model(*values: Any) -> models.Analysis:
+    return models.Analysis._init_from_db(**dict(zip(_COLUMNS.values(), values, strict=True)))
+
 
 ANALYSIS_ROWS = RowType(
     Analysis,
     models.Analysis,
-    {
-        "stored_video_id": "video_id",
-        "stored_key": "id",
-        "owner_id": "owner_id",
-        "model_name": "ml_model",
-        "stored_tracker": "tracker",
-        "frame_stride": "frame_stride",
-        "min_confidence": "min_confidence",
-        "stored_labels": "labels",
-        "start_seconds": "start_seconds",
-        "end_seconds": "end_seconds",
-        "create_people": "create_people",
-        "overlay": "overlay",
-        "stored_status": "status",
-        "error_message": "error_message",
-        "priority": "priority",
-        "tracked_segments": "tracked_segments",
-        "frames_to_do": "frames_total",
-        "frames_finished": "frames_finished",
-        "frames_reused": "frames_reused",
-        "stored_frames_done": "frames_done",
-        "overlay_frames_done": "overlay_frames_done",
-        "has_overlay": "has_overlay",
-        "active_seconds": "active_seconds",
-        "running_since": "running_since",
-        "stored_created_at": "created_at",
-        "stored_started_at": "started_at",
-        "stored_finished_at": "finished_at",
-    },
-    id=lambda row: global_id("Analysis", row.stored_key),
-    key=lambda row: stored_uuid(row.stored_key),
-    video_key=lambda row: stored_uuid(row.stored_video_id),
-    row=_model,
-    status=lambda row: _STATUSES[row.stored_status],
-    created_at=lambda row: stored_moment(row.stored_created_at),
-    started_at=lambda row: stored_moment(row.stored_started_at),
-    finished_at=lambda row: stored_moment(row.stored_finished_at),
+    _COLUMNS,
+    id=id_of("Analysis", "stored_key"),
+    key=Computed(("stored_key",), stored_uuid),
+    video_key=Computed(("stored_video_id",), stored_uuid),
+    row=Computed(tuple(_COLUMNS), _model),
+    status=enum_of("stored_status", AnalysisStatus),
+    created_at=moment_of("stored_created_at"),
+    started_at=moment_of("stored_started_at"),
+    finished_at=moment_of("stored_finished_at"),
 )
 """How rows become analyses."""
 

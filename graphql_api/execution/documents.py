@@ -92,7 +92,7 @@ class DocumentCache:
     async def fetch(self, source: str) -> CheckedDocument | Mistakes:
         """The document of this source, or what is wrong with it.
 
-        Checking a long one takes up to 50 ms. That is done in a thread, for one document after the other, so
+        Checking a long one takes up to 100 ms. That is done in a thread, for one document after the other, so
         that however many new ones come, the others have their turn.
         """
         if len(source) <= _QUICK_CHARACTERS or self._holds(source):

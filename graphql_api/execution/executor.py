@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from typing import Any, cast
 
-from graphql import GraphQLObjectType
+from graphql import GraphQLObjectType, GraphQLResolveInfo
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import Path, gather_with_cancel
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from typing_extensions import override
 
-from graphql_api.execution.plans import DocumentPlans, Plan, find_plan
+from graphql_api.execution.plans import DocumentPlans, Plan, Plans, find_plan
+from graphql_api.execution.selection import PlannedInfo
 
 
 class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -24,9 +25,10 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
     def __init__(self, *arguments: Any, document_plans: DocumentPlans | None = None, **options: Any) -> None:
         super().__init__(*arguments, **options)
         has_middleware = self.middleware_manager is not None and bool(self.middleware_manager.middlewares)
-        self._plans = None
+        self.plans: Plans | None = None
         if document_plans is not None and not has_middleware and self.abort_signal is None:
-            self._plans = document_plans.of(self.variable_values.coerced)
+            self.plans = document_plans.of(self.variable_values.coerced)
+        self._at_root: FieldDetailsList | None = None
 
     @override
     def build_response(self, data: dict[str, Any] | None) -> Any:
@@ -47,14 +49,39 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
         position_context: Any,
     ) -> Any:
         """Make the result of one object."""
-        if self._plans is not None and position_context is None:
-            plan = find_plan(self._plans, self, return_type, field_details_list)
+        if self.plans is not None and position_context is None:
+            plan = find_plan(self.plans, self, return_type, field_details_list)
             results = None if plan is None else self._built(plan, result)
             if plan is not None and results is not None:
                 return self._finished(plan, return_type, result, path, results) if plan.rest else results
         return super().collect_and_execute_subfields(
             return_type, field_details_list, path, result, position_context
         )
+
+    @override
+    def execute_field(
+        self,
+        parent_type: GraphQLObjectType,
+        source: Any,
+        field_details_list: FieldDetailsList,
+        path: Path,
+        position_context: Any,
+    ) -> Any:
+        """Make the result of one field."""
+        if parent_type is self.schema.query_type and self.plans is not None and position_context is None:
+            self._at_root = field_details_list
+        return super().execute_field(parent_type, source, field_details_list, path, position_context)
+
+    @override
+    def build_resolve_info(self, *arguments: Any) -> GraphQLResolveInfo[Any]:
+        """The information for a resolver; of a root field, with the plan for what it selects."""
+        info = super().build_resolve_info(*arguments)
+        if self._at_root is None:
+            return info
+        planned: Any = tuple.__new__(PlannedInfo, info)
+        planned.executor, planned.field_details = self, self._at_root
+        self._at_root = None
+        return cast("GraphQLResolveInfo[Any]", planned)
 
     def _built(self, plan: Plan, source: Any) -> dict[str, Any] | None:
         """The result of an object, or None if anything about it is not plain."""

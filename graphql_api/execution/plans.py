@@ -1,15 +1,16 @@
 """How to build the results of a document's selections, remembered from request to request."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from graphql import GraphQLObjectType, GraphQLOutputType
+from graphql import GraphQLObjectType, GraphQLOutputType, get_nullable_type
 from graphql.execution.collect_fields import FieldDetailsList, collect_subfields
 from graphql.type import is_leaf_type, is_list_type, is_non_null_type, is_object_type
 
 from graphql_api.execution.attributes import attribute_of, can_build
 from graphql_api.execution.builders import PlainField, make_builder
+from graphql_api.execution.pages import PageBuilder
 from graphql_api.execution.shapes import Convert, Shape, leaf_shape, list_shape, object_shape
 
 if TYPE_CHECKING:
@@ -25,10 +26,18 @@ _MAX_CONDITIONS = 8
 class Plan:
     """How to execute the selection on objects of one type."""
 
+    kind: GraphQLObjectType
+    """The type."""
+    fields: Mapping[str, PlainField | str | None]
+    """Response name → an attribute and its shape; or a text that is the result; or None: see `rest`."""
     build: Convert
     """Makes the result of an object: whole, but for the fields in `rest`, which are None in it."""
     rest: Sequence[tuple[str, FieldDetailsList]]
     """Response names and nodes of the fields that graphql-core executes."""
+
+    def attributes(self) -> list[PlainField]:
+        """The attributes that it reads."""
+        return [field for field in self.fields.values() if isinstance(field, tuple)]
 
 
 Plans = dict[tuple[Any, ...], Plan | None]
@@ -98,7 +107,7 @@ def _make_plan(
         known[name] = _plain_field(plans, executor, parent, group)
         if known[name] is None:
             rest.append((name, group))
-    return Plan(make_builder(parent, known), rest)
+    return Plan(parent, known, make_builder(parent, known), rest)
 
 
 def _plain_field(
@@ -123,10 +132,14 @@ def _shape(
     inner = kind.of_type if is_non_null_type(kind) else kind
     if is_list_type(inner):
         item = _shape(plans, executor, inner.of_type, group)
-        return None if item is None else list_shape(item, nullable)
+        if item is None:
+            return None
+        is_of_objects = item.below is not None and is_object_type(get_nullable_type(inner.of_type))
+        page = PageBuilder(item.below) if item.below is not None and is_of_objects else None
+        return list_shape(item, nullable, None if page is None else page.results)
     if is_leaf_type(inner):
         return leaf_shape(inner, nullable)
     if is_object_type(inner):
         plan = find_plan(plans, executor, inner, group)
-        return None if plan is None or plan.rest else object_shape(plan.build, nullable)
+        return None if plan is None or plan.rest else object_shape(plan, nullable)
     return None

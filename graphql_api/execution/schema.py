@@ -15,15 +15,17 @@ from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 from strawberry.utils.await_maybe import await_maybe
-from strawberry.utils.operation import get_first_operation, get_operation_type
+from strawberry.utils.operation import get_first_operation
 from typing_extensions import override
 
 from graphql_api.errors import forget_frames, present
 from graphql_api.execution.documents import CheckedDocument, DocumentCache, Mistakes
 from graphql_api.execution.executor import CompilingExecutor
 from graphql_api.execution.introspection import Introspection
+from graphql_api.execution.operations import find_operation
+from graphql_api.execution.resolvers import shorten_resolvers
 from graphql_api.rules import QueryLimits, check_cost, compile_cost, parse_query, validate_query
-from graphql_api.trusted_documents import TrustedDocuments, document_text
+from graphql_api.trusted_documents import TrustedDocuments, TrustedDocumentsError, document_text
 
 MAX_COERCION_ERRORS = 5
 """Most mistakes in the variables that are told; each shows the value that it is about, which may be large."""
@@ -48,11 +50,30 @@ class ApiSchema(strawberry.Schema):
         **options: Any,
     ) -> None:
         super().__init__(execution_context_class=CompilingExecutor, **options)
+        shorten_resolvers(self)
         self.limits = limits or QueryLimits()
         self.trusted_documents = trusted_documents
         self.documents = DocumentCache(self._check)
         self._introspection = Introspection(self._schema)
         self._counts_cost = limits is not None
+
+    @property
+    def hides_names(self) -> bool:
+        """Whether errors suggest no names of the schema, since nobody may ask for it."""
+        return not self.limits.introspection
+
+    def check_trusted_documents(self) -> None:
+        """Check that what this server executes is what it can execute.
+
+        Raises:
+            TrustedDocumentsError: One of the trusted documents has a mistake, or passes a limit.
+        """
+        named = {} if self.trusted_documents is None else self.trusted_documents.named
+        for name, text in named.items():
+            checked = self._check(text)
+            if isinstance(checked, Mistakes):
+                mistake = checked.errors[0].message
+                raise TrustedDocumentsError(f"The trusted document {name!r} cannot be executed: {mistake}")
 
     @override
     async def execute(
@@ -98,6 +119,7 @@ class ApiSchema(strawberry.Schema):
                     document_plans=checked.plans,
                     operation_extensions=operation_extensions,
                     max_coercion_errors=MAX_COERCION_ERRORS,
+                    hide_suggestions=self.hides_names,
                 )
             )
         except Exception as error:
@@ -143,13 +165,19 @@ class ApiSchema(strawberry.Schema):
         if not query:
             raise MissingQueryError
         checked = await self.documents.fetch(query)
-        if checked.document is not None:
-            try:
-                operation_type = get_operation_type(checked.document, operation_name)
-            except RuntimeError as error:
+        if checked.document is None:
+            return checked
+        try:
+            operation = find_operation(checked.document, operation_name)
+        except GraphQLError as error:
+            if isinstance(checked, Mistakes):
+                return checked
+            if operation_name is not None:
                 raise CannotGetOperationTypeError(operation_name) from error
-            if allowed is not None and operation_type not in allowed:
-                raise InvalidOperationTypeError(operation_type)
+            return Mistakes([error], checked.document)
+        operation_type = OperationType(operation.operation.value)
+        if allowed is not None and operation_type not in allowed:
+            raise InvalidOperationTypeError(operation_type)
         return checked
 
     def _cost(

@@ -1,0 +1,114 @@
+"""Pages of long lists: rows are read as values, and only the columns that are selected."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple, TypeVar, cast
+from uuid import UUID
+
+from domain.pages import Order, Rows, read_page, read_pages
+from graphql_api.context import Info
+from graphql_api.execution.selection import selected_columns
+from graphql_api.relay import Connection, Edge, PageInfo, decode_keyset, encode_keyset, page_size
+from graphql_api.rows import CursorKind, RowEdges, RowType
+
+T = TypeVar("T")
+
+
+class RowConnection(NamedTuple):
+    """A `Connection` of rows, which makes its `page_info` when it is asked for."""
+
+    edges: RowEdges
+    has_next_page: bool
+    has_previous_page: bool
+
+    @property
+    def page_info(self) -> PageInfo:
+        """Where this page lies in the list."""
+        return row_page_info(self.edges, self.has_next_page, self.has_previous_page)
+
+
+def row_page_info(edges: RowEdges, has_next_page: bool, has_previous_page: bool) -> PageInfo:
+    """The `PageInfo` of a page of rows."""
+    return PageInfo(
+        has_next_page=has_next_page,
+        has_previous_page=has_previous_page,
+        start_cursor=edges.edge(0).cursor if edges else None,
+        end_cursor=edges.edge(-1).cursor if edges else None,
+    )
+
+
+async def paginate_rows(
+    info: Info,
+    rows: Rows,
+    kind: RowType[T],
+    *,
+    first: int | None,
+    after: str | None,
+    default_first: int = 20,
+    order_by: str = "-created_at",
+) -> Connection[T]:
+    """As `paginate`, for long lists.
+
+    Args:
+        info: That of the field which is the list.
+        rows: What to page through; `kind.rows`, narrowed.
+        kind: What the rows become; it has the attributes `key` and that of the column of the order.
+        first: The number of rows asked for.
+        after: The cursor of the row before the page.
+        default_first: The number of rows if `first` is null.
+        order_by: A column that is never null, with `-` for descending; `id` decides between equal values.
+
+    Raises:
+        InvalidError: As `paginate`.
+        LimitExceededError: As `paginate`.
+    """
+    size = page_size(first, default_first)
+    keyset = None if after is None else decode_keyset(after, order_by, kind.model)
+    cursor_kind = _keyset_cursors(order_by)
+    names = selected_columns(info, kind, cursor_kind)
+    page = await read_page(narrowed(rows, names), Order.parse(order_by), keyset, size + 1)
+    edges = RowEdges(kind, page[:size], names, cursor_kind)
+    return cast("Connection[T]", RowConnection(edges, len(page) > size, after is not None))
+
+
+async def paginate_rows_of(
+    parents: Sequence[UUID],
+    parent_column: str,
+    rows: Rows,
+    kind: RowType[T],
+    *,
+    first: int | None,
+    after: str | None,
+    default_first: int = 20,
+    order_by: str = "-created_at",
+) -> list[Connection[T]]:
+    """The same page of the list of each parent, read together.
+
+    The first column of `kind` must be that with the parent's id.
+    """
+    size = page_size(first, default_first)
+    keyset = None if after is None else decode_keyset(after, order_by, kind.model)
+    pages = await read_pages(rows, parent_column, parents, Order.parse(order_by), keyset, size + 1)
+    cursor_kind = _keyset_cursors(order_by)
+    connections: list[Any] = [
+        RowConnection(
+            RowEdges(kind, page[:size], kind.names, cursor_kind), len(page) > size, after is not None
+        )
+        for page in pages
+    ]
+    return connections
+
+
+def narrowed(rows: Rows, names: Sequence[str]) -> Rows:
+    """The same rows, of which only these columns are read."""
+    return replace(rows, columns=tuple(pair for pair in rows.columns if pair[0] in names))
+
+
+def row_edges(edges: RowEdges) -> list[Edge[T]]:
+    """The edges, as the type of a connection has them."""
+    return cast("list[Edge[T]]", edges)
+
+
+def _keyset_cursors(order_by: str) -> CursorKind:
+    return CursorKind((order_by.removeprefix("-"), "key"), partial(encode_keyset, order_by))
