@@ -146,10 +146,11 @@ def _require_redis(settings: "Settings") -> None:
 def _check_trusted_documents(settings: "Settings") -> None:
     if settings.trusted_documents is None:
         return
-    from graphql_api.trusted_documents import TrustedDocumentsError, load_trusted_documents
+    from graphql_api.schema import make_server_schema
+    from graphql_api.trusted_documents import TrustedDocumentsError
 
     try:
-        load_trusted_documents(settings.trusted_documents)
+        make_server_schema(settings)
     except TrustedDocumentsError as error:
         raise CliError(str(error), 2) from error
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-from cli.database import migrate_database
+from cli.database import check_database
 from cli.errors import CliError
 from domain.accounts.audit import AuditEntry
 from domain.accounts.service import find_user
@@ -57,7 +57,7 @@ def parse_since(text: str, now: datetime | None = None) -> datetime:
 
 @asynccontextmanager
 async def _connected(settings: Settings) -> AsyncIterator[None]:
-    await migrate_database(settings)
+    await check_database(settings)
     await connect(settings.resolved_database_url())
     try:
         yield

@@ -1,11 +1,13 @@
 """The database, as the commands need it."""
 
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from tortoise.exceptions import BaseORMException
 
 from cli.errors import CliError
-from domain.database import migrate
+from domain.database import migrate, missing_migrations, sqlite_file
 from domain.outages import is_outage, reason, through_outages
 from settings import Settings
 
@@ -19,13 +21,35 @@ async def migrate_database(settings: Settings) -> list[str]:
     Raises:
         CliError: The database cannot be used.
     """
-    try:
+    with _told_why():
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return await through_outages(
-            partial(migrate, settings.resolved_database_url()),
-            patience_seconds=_PATIENCE_SECONDS,
-            what="migrations wait",
-        )
+        return await _patiently(partial(migrate, settings.resolved_database_url()), "migrations wait")
+
+
+async def check_database(settings: Settings) -> None:
+    """For commands that only read: they neither make a database nor change one.
+
+    Raises:
+        CliError: There is none, it is not up to date, or it cannot be used.
+    """
+    url = settings.resolved_database_url()
+    file = sqlite_file(url)
+    if file is not None and not file.is_file():
+        raise CliError(f"There is no database at {file}.")
+    with _told_why():
+        missing = await _patiently(partial(missing_migrations, url), "the command waits")
+    if missing:
+        raise CliError(f"The database lacks {', '.join(missing)}: run `framewise migrate`.")
+
+
+async def _patiently(operation: Callable[[], Awaitable[list[str]]], what: str) -> list[str]:
+    return await through_outages(operation, patience_seconds=_PATIENCE_SECONDS, what=what)
+
+
+@contextmanager
+def _told_why() -> Iterator[None]:
+    try:
+        yield
     except Exception as error:
         if not (isinstance(error, (BaseORMException, OSError)) or is_outage(error)):
             raise

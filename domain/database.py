@@ -5,6 +5,7 @@ import fcntl
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from tortoise.backends.base.config_generator import expand_db_url
@@ -119,6 +120,23 @@ async def migrate(database_url: str) -> list[str]:
         executor = MigrationExecutor(context.db(), config["apps"])
         await executor.migrate(direction="forward", progress=note)
     return applied
+
+
+async def missing_migrations(database_url: str) -> list[str]:
+    """The names of the migrations that the database lacks; nothing is changed."""
+    from tortoise.migrations.executor import MigrationExecutor
+
+    config = tortoise_config(database_url)
+    async with TortoiseContext() as context:
+        await context.init(config=config)
+        steps = await MigrationExecutor(context.db(), config["apps"]).plan()
+    return [step.migration.name for step in steps]
+
+
+def sqlite_file(database_url: str) -> Path | None:
+    """The file of a SQLite database; None for a server."""
+    connection = tortoise_config(database_url)["connections"]["default"]
+    return Path(connection["credentials"]["file_path"]) if _is_sqlite(connection) else None
 
 
 @asynccontextmanager

@@ -71,13 +71,28 @@ class ConflictError(UserFacingError):
 
 
 class LimitExceededError(UserFacingError):
-    """Raised when a limit of this server is passed; `limit` is the name of its setting."""
+    """Raised when a limit of this server is passed.
+
+    Args:
+        message: As of every `UserFacingError`.
+        limit: The name of the setting.
+        path: As of every `UserFacingError`.
+        wait_seconds: After which it may be tried again; None where time alone does not help.
+    """
 
     code = ErrorCode.LIMIT_EXCEEDED
 
-    def __init__(self, message: str, *, limit: str, path: Sequence[str | int] = ()) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        limit: str,
+        path: Sequence[str | int] = (),
+        wait_seconds: float | None = None,
+    ) -> None:
         super().__init__(f"{message} (limit: {limit})", path)
         self.limit = limit
+        self.wait_seconds = wait_seconds
 
 
 class UnsupportedMediaError(UserFacingError):

@@ -9,14 +9,22 @@ from redis.asyncio import Redis
 
 from domain.analyses.models import Analysis, Tracker
 from domain.analyses.progress import publish, take_snapshot
-from domain.analyses.service import AnalysisLimits, AnalysisSettings, change_status, create_analysis
+from domain.analyses.service import (
+    AnalysisLimits,
+    AnalysisSettings,
+    change_status,
+    check_idempotency_key,
+    create_analysis,
+)
 from domain.analyses.transitions import Action
 from domain.errors import InvalidError, ModelUnavailableError
+from domain.videos.files import timeline_key
 from domain.videos.models import Video
 from ml_models.catalog import MLModelSpec, find_spec
 from ml_models.errors import MLModelError
 from ml_models.factory import default_model
 from settings import Settings
+from storage.base import AbstractStorage
 from tasks.doorbell import ring
 from tasks.redis_clients import try_redis
 
@@ -86,6 +94,7 @@ def analysis_limits(settings: Settings) -> AnalysisLimits:
 
 
 async def start_analysis(
+    storage: AbstractStorage,
     owner_id: UUID,
     video: Video,
     settings: AnalysisSettings,
@@ -94,12 +103,38 @@ async def start_analysis(
     priority: int = 0,
     limits: AnalysisLimits | None = None,
 ) -> Analysis:
-    """Queue an analysis and wake a worker."""
+    """Queue an analysis and wake a worker.
+
+    Raises:
+        InvalidError: the video is over at `start_seconds`.
+        UserFacingError: as `create_analysis`.
+    """
+    if idempotency_key is not None:
+        check_idempotency_key(idempotency_key)
+    start_seconds, duration_seconds = settings.start_seconds, video.duration_seconds
+    if start_seconds is not None and duration_seconds is not None and start_seconds >= duration_seconds:
+        is_repeated = idempotency_key is not None and await Analysis.exists(
+            owner_id=owner_id, idempotency_key=idempotency_key
+        )
+        if not is_repeated:
+            await _check_start(storage, video, start_seconds)
     analysis = await create_analysis(
         owner_id, video, settings, idempotency_key, priority=priority, limits=limits
     )
     await ring()
     return analysis
+
+
+async def _check_start(storage: AbstractStorage, video: Video, start_seconds: float) -> None:
+    from media.timeline import Timeline
+
+    # Presentation times need not begin at 0: then a video may have frames at times beyond its duration.
+    timeline = Timeline.from_bytes(await storage.get(timeline_key(video.id)))
+    if start_seconds > timeline.timestamps_seconds[-1]:
+        raise InvalidError(
+            f"The video is over at startSeconds: it lasts {video.duration_seconds:g} seconds.",
+            path=("settings", "start_seconds"),
+        )
 
 
 async def steer_analysis(redis: Redis, owner_id: UUID, analysis_id: UUID, action: Action) -> Analysis:

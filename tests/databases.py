@@ -73,6 +73,7 @@ def _serve(binaries: Path, directory: Path, user: str | None) -> Iterator[None]:
         "-E",
         "UTF8",
         "--locale=C",
+        "--lc-ctype=C.UTF-8",
         "-N",
     ]
     subprocess.run(initdb, check=True, user=user, cwd=directory, stdout=subprocess.DEVNULL)

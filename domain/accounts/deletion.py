@@ -44,6 +44,15 @@ async def begin_deletion(user: User, password: str, *, caller: Caller = UNKNOWN_
     tell(entry)
 
 
+async def is_there(user_id: UUID) -> bool:
+    """Whether there is an account, and its deletion has not begun."""
+    return (
+        await User.filter(id=user_id)
+        .exclude(username_key__gte=_GOING, username_key__lt=_AFTER_GOING)
+        .exists()
+    )
+
+
 async def going_accounts() -> list[UUID]:
     """Accounts that are marked and still there."""
     ids = await User.filter(username_key__gte=_GOING, username_key__lt=_AFTER_GOING).values_list(

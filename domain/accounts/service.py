@@ -1,8 +1,10 @@
 """Accounts: signing up, in and out, sessions and their refresh tokens, the profile."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
 from uuid import UUID, uuid4
 
 from tortoise.exceptions import IntegrityError
@@ -63,13 +65,28 @@ class SignedIn:
     refresh_token: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Viewer:
-    """Who a request comes from."""
+    """Who a request comes from.
 
-    user: User
+    Args:
+        row: The values of the user's columns as they were read.
+        user_id: The user's id.
+        session_id: The id of the session.
+        token_expires_at: When the access token ends, if the session does not end before.
+    """
+
+    row: Sequence[Any]
+    user_id: UUID
     session_id: UUID
     token_expires_at: datetime
+
+    @cached_property
+    def user(self) -> User:
+        """The user; most requests need no more than their id."""
+        values = dict(zip(_USER_COLUMNS, self.row, strict=True))
+        values["created_at"] = stored_moment(values["created_at"])
+        return User._init_from_db(**values)
 
 
 async def create_user(
@@ -126,10 +143,28 @@ async def sign_up(
         ConflictError: The username is taken, or sign-up is closed.
         InvalidError: As `create_user`.
     """
-    if not settings.allow_sign_up:
-        raise ConflictError("Sign-up is closed on this server: ask its administrator for an account.")
+    check_sign_up(settings, username, password, email, full_name)
     user = await create_user(username, password, email, full_name, caller=caller)
     return await _start_session(settings, user, caller)
+
+
+def check_sign_up(
+    settings: AccountSettings, username: str, password: str, email: str | None, full_name: str | None
+) -> None:
+    """Check what can be checked of a sign-up without asking whether the username is taken.
+
+    Raises:
+        ConflictError: Sign-up is closed.
+        InvalidError: As `create_user`.
+    """
+    if not settings.allow_sign_up:
+        raise ConflictError("Sign-up is closed on this server: ask its administrator for an account.")
+    clean_username(username)
+    check_password(password, "password")
+    if email is not None:
+        clean_email(email)
+    if full_name is not None:
+        clean_full_name(full_name)
 
 
 async def find_user(username: str) -> User | None:
@@ -217,9 +252,7 @@ async def authenticate(access_token: str, secret: bytes) -> Viewer:
     rows = await fetch_values(_SESSION_SQL, claims.session_id, claims.user_id)
     if not rows or stored_moment(rows[0][0]) <= _now():
         raise NotSignedInError("The session has ended: sign in again.")
-    values = dict(zip(_USER_COLUMNS, rows[0][1:], strict=True))
-    values["created_at"] = stored_moment(values["created_at"])
-    return Viewer(User._init_from_db(**values), claims.session_id, claims.expires_at)
+    return Viewer(rows[0][1:], claims.user_id, claims.session_id, claims.expires_at)
 
 
 async def ended_sessions(session_ids: Iterable[UUID]) -> set[UUID]:

@@ -117,8 +117,7 @@ async def create_analysis(
         earlier = await Analysis.get_or_none(owner_id=owner_id, idempotency_key=idempotency_key)
         if earlier is not None:
             return _replay(earlier, fingerprint)
-    if video.status == VideoStatus.REJECTED:
-        raise ConflictError(f"This video cannot be analysed: {video.rejection_reason}", path=("video_id",))
+    _refuse_rejected(video, "video_id")
     if limits is not None:
         await limits.check(owner_id)
     analysis = Analysis(
@@ -148,6 +147,11 @@ async def create_analysis(
             raise NotFoundError("There is no Video with this id.", path=("video_id",)) from None
         raise
     return analysis
+
+
+def _refuse_rejected(video: Video, argument: str) -> None:
+    if video.status == VideoStatus.REJECTED:
+        raise ConflictError(f"This video cannot be analysed: {video.rejection_reason}", path=(argument,))
 
 
 async def _insert(analysis: Analysis) -> None:
@@ -202,9 +206,13 @@ async def change_status(owner_id: UUID, analysis_id: UUID, action: Action) -> An
 
     Raises:
         NotFoundError: there is no such analysis of this account.
-        ConflictError: the analysis is in a status that does not allow it.
+        ConflictError: the analysis is in a status that does not allow it, or its video was rejected.
     """
     analysis = await get_analysis(owner_id, analysis_id)
+    if action == Action.RESTART:
+        video = await Video.get_or_none(id=analysis.video_id)
+        if video is not None:
+            _refuse_rejected(video, "id")
     if not await apply(analysis_id, action):
         analysis = await get_analysis(owner_id, analysis_id)
         if analysis.status not in ALREADY_DONE[action]:

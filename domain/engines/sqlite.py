@@ -25,6 +25,8 @@ class ResilientSqliteClient(SqliteClient):
     async def create_connection(self, with_db: bool) -> None:
         try:
             await super().create_connection(with_db)
+            if self._connection is not None:
+                await self._connection.create_function("UPPER", 1, upper, deterministic=True)
         except BaseException:
             # A connection without its pragmas would have foreign keys off.
             await self.drop_connection()
@@ -51,6 +53,16 @@ class ResilientSqliteClient(SqliteClient):
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
+
+
+def upper(value: Any) -> Any:
+    """SQL's UPPER for all of Unicode, letter by letter as PostgreSQL has it; SQLite's own knows ASCII."""
+    if not isinstance(value, str):
+        return value
+    text = value.upper()
+    if len(text) == len(value):
+        return text
+    return "".join(letter if len(letter.upper()) > 1 else letter.upper() for letter in value)
 
 
 client_class = ResilientSqliteClient

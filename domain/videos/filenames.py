@@ -7,8 +7,22 @@ from urllib.parse import unquote_to_bytes
 MAX_FILENAME_BYTES = 255
 UNNAMED = "unnamed"
 
-# Marks that reorder text: with one, a name that ends in "4pm.exe" is shown as ending in "exe.mp4".
-_REORDERING = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
+# What shows nothing itself. Some of it reorders what is around it: with it, a name that ends in "4pm.exe" is
+# shown as ending in "exe.mp4".
+_UNPRINTABLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
+_NEEDED = {
+    *(0x200C, 0x200D),  # join letters of Persian and Indic names, and pictures
+    *(
+        *range(0x0600, 0x0606),
+        0x06DD,
+        0x070F,
+        0x0890,
+        0x0891,
+        0x08E2,
+        0x110BD,
+        0x110CD,
+    ),  # signs before numbers
+}
 
 
 def safe_filename(sent: bytes) -> str:
@@ -44,4 +58,4 @@ def _decoded(sent: bytes) -> str:
 
 
 def _is_unprintable(character: str) -> bool:
-    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or ord(character) in _REORDERING
+    return unicodedata.category(character) in _UNPRINTABLE and ord(character) not in _NEEDED

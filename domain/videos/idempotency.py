@@ -17,6 +17,8 @@ class UploadKey:
     """Which file it is, from 0."""
     fingerprint: str
     """Equal for equal uploads, as a whole."""
+    otherwise: str = "other files or settings"
+    """What it was used with before, if that was not the same."""
 
 
 class _Columns(TypedDict):
@@ -47,7 +49,7 @@ async def find_upload(owner_id: UUID, upload_key: UploadKey | None) -> Video | N
     of_key = Video.filter(owner_id=owner_id, idempotency_key=upload_key.key)
     if await of_key.exclude(idempotency_hash=upload_key.fingerprint).exists():
         raise IdempotencyMismatchError(
-            "This idempotencyKey was used before with other files or settings: use a new key.",
+            f"This idempotencyKey was used before with {upload_key.otherwise}: use a new key.",
             path=("idempotency_key",),
         )
     return await of_key.get_or_none(idempotency_index=upload_key.index)

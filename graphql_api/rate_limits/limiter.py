@@ -135,7 +135,9 @@ def too_often(rate: Rate, what: str, wait_seconds: float) -> LimitExceededError:
         wait_seconds: For how long.
     """
     return LimitExceededError(
-        f"{what} (allowed: {rate}): try again in {in_words(wait_seconds)}.", limit=rate.setting
+        f"{what} (allowed: {rate}): try again in {in_words(wait_seconds)}.",
+        limit=rate.setting,
+        wait_seconds=wait_seconds,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import strawberry
 from strawberry.extensions import FieldExtension
 
+from domain.errors import LimitExceededError
 from graphql_api.rate_limits.limiter import Rate, too_often
 
 
@@ -20,8 +21,28 @@ class CountsForRate(FieldExtension):
         self, next_: Callable[..., Awaitable[Any]], source: Any, info: strawberry.Info, **kwargs: Any
     ) -> Any:
         """Count, then run the mutation."""
-        await count_mutation(info.context)
+        await _take_count(info.context)
         return await next_(source, info, **kwargs)
+
+
+async def count_ahead(context: Any) -> bool:
+    """Count the mutation that a `Context` is about to call; whether it may. If not, the call is refused."""
+    try:
+        await count_mutation(context)
+    except LimitExceededError as error:
+        context.counted_ahead = error
+        return False
+    context.counted_ahead = True
+    return True
+
+
+async def _take_count(context: Any) -> None:
+    ahead = context.counted_ahead
+    if isinstance(ahead, LimitExceededError):
+        raise ahead
+    context.counted_ahead = False
+    if not ahead:
+        await count_mutation(context)
 
 
 async def count_mutation(context: Any) -> None:

@@ -101,7 +101,7 @@ class PasswordGuard:
             raise
 
     async def sign_up(self, caller: Caller) -> None:
-        """Count a sign-up, worked or not: those that fail tell which names are taken.
+        """Count a sign-up with valid input, worked or not: those that fail tell which names are taken.
 
         Raises:
             LimitExceededError: It has to wait.

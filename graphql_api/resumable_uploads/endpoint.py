@@ -49,6 +49,7 @@ from tasks.doorbell import ring
 
 IDLE_SECONDS = 60.0
 
+_WRONG_TYPE = f"Send the bytes as {CONTENT_TYPE}."
 _COLLECTION_METHODS = ("OPTIONS", "POST")
 _UPLOAD_METHODS = ("DELETE", "HEAD", "OPTIONS", "PATCH")
 
@@ -128,6 +129,8 @@ class UploadEndpoint:
         brings_bytes = is_chunk(request.headers)
         if brings_bytes:
             _check_length(request, size_bytes)
+        elif "content-length" in request.headers and read_number(request.headers, "Content-Length"):
+            raise TusError(415, _WRONG_TYPE)
         await count_mutation(context)
         upload = await create_upload(
             self._state.storage, viewer.user.id, NewUpload(filename, size_bytes), self._limits
@@ -143,7 +146,7 @@ class UploadEndpoint:
     async def _append(self, request: Request, body: Body, upload_id: UUID) -> Response:
         """PATCH: take the next bytes."""
         if not is_chunk(request.headers):
-            raise TusError(415, f"Send the bytes as {CONTENT_TYPE}.")
+            raise TusError(415, _WRONG_TYPE)
         offset_bytes = read_number(request.headers, "Upload-Offset")
         checksum = read_checksum(request.headers)
         async with self._intakes.take_over(upload_id, body):

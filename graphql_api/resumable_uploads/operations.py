@@ -8,7 +8,7 @@ import strawberry
 
 from domain.errors import NotFoundError
 from domain.uploads import models
-from domain.uploads.service import NewUpload, create_upload
+from domain.uploads.service import NewUpload, create_upload, open_uploads
 from domain.videos.filenames import safe_filename
 from domain.videos.service import get_video
 from graphql_api.analyses.settings import AnalysisSettingsInput
@@ -16,7 +16,7 @@ from graphql_api.context import Context, Info
 from graphql_api.errors import Payload
 from graphql_api.fields import field, mutation
 from graphql_api.links import base_url
-from graphql_api.relay import Node, find_uuid, global_id
+from graphql_api.relay import Connection, Node, find_uuid, global_id, paginate
 from graphql_api.resumable_uploads.limits import upload_limits
 from graphql_api.resumable_uploads.urls import upload_path
 from graphql_api.scalars import BigInt
@@ -100,6 +100,17 @@ class ResumableUploadQueries:
     async def upload(self, info: Info, id: strawberry.ID) -> ResumableUpload | None:
         upload_id = find_uuid(id, "ResumableUpload")
         return None if upload_id is None else await load_upload(info.context, upload_id)
+
+    @field(
+        "Your resumable uploads that are not finished, newest first. They count for "
+        "`max_open_uploads_per_user`; DELETE at its URL ends one.",
+        signed_in=True,
+    )
+    async def uploads(
+        self, info: Info, first: int | None = 20, after: str | None = None
+    ) -> Connection[ResumableUpload]:
+        rows = open_uploads(info.context.user_id)
+        return await paginate(rows, ResumableUpload.from_row, first=first, after=after)
 
 
 @strawberry.type

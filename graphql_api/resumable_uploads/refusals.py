@@ -1,5 +1,6 @@
 """The answers to requests that were not done."""
 
+import math
 from typing import Any
 
 from starlette.responses import JSONResponse
@@ -54,7 +55,7 @@ def refusal(error: Exception) -> JSONResponse:
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     elif status in (429, 503):
-        headers.setdefault("Retry-After", "1")
+        headers.setdefault("Retry-After", str(_wait_seconds(error)))
     return JSONResponse({"errors": [{"message": message, "extensions": extensions}]}, status, headers)
 
 
@@ -62,6 +63,11 @@ def _status_of(error: DomainError) -> int:
     if isinstance(error, LimitExceededError):
         return _LIMIT_STATUS.get(error.limit, 403)
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
+
+
+def _wait_seconds(error: Exception) -> int:
+    known = error.wait_seconds if isinstance(error, LimitExceededError) else None
+    return max(1, math.ceil(known or 0))
 
 
 def _plain(status: int) -> dict[str, Any]:

@@ -53,6 +53,17 @@ def _not_known(host: str) -> str:
     )
 
 
+def _not_public(address: Address) -> str:
+    return f"The address {address} is not public, nor in import_allowed_networks of this server."
+
+
+def _literal(host: str) -> Address | None:
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
+
+
 class GuardedBackend(httpcore.AsyncNetworkBackend):
     """Opens TCP connections to addresses that the policy permits, and to nothing else.
 
@@ -106,11 +117,9 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         await self._backend.sleep(seconds)
 
     async def _permitted(self, host: str, port: int) -> Sequence[Address]:
-        try:
-            addresses: Sequence[Address] = [ip_address(host)]
-        except ValueError:
-            addresses = await self._resolve(host, port)
+        literal = _literal(host)
+        addresses = await self._resolve(host, port) if literal is None else [literal]
         permitted = [address for address in addresses if self._policy.permits(address)]
         if addresses and not permitted:
-            raise AddressRefusedError(_not_known(host))
+            raise AddressRefusedError(_not_known(host) if literal is None else _not_public(literal))
         return permitted

@@ -6,11 +6,12 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.app import app
-from cli.audit import parse_since
+from cli.audit import audit_lines, parse_since
 from cli.errors import CliError
 from domain.accounts.audit import AuditKind, Caller, Person, record
 from domain.accounts.service import create_user
-from domain.database import connect, disconnect, migrate
+from domain.database import connect, disconnect, migrate, sqlite_file
+from settings import Settings
 
 NOW = datetime(2026, 5, 10, 12, tzinfo=UTC)
 
@@ -67,3 +68,22 @@ def test_moments(text, moment):
 def test_what_is_no_moment(text):
     with pytest.raises(CliError, match="--since"):
         parse_since(text, NOW)
+
+
+def test_reading_makes_no_database(tmp_path):
+    result = CliRunner().invoke(app, ["audit", "--data-dir", str(tmp_path / "typo")])
+    assert isinstance(result.exception, CliError)
+    assert str(result.exception).startswith("There is no database at ")
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_reading_changes_no_database(database_url):
+    settings = Settings(database_url=database_url)
+    if file := sqlite_file(database_url):
+        file.touch()
+    with pytest.raises(CliError, match=r"0001_initial.*run `framewise migrate`"):
+        await audit_lines(settings)
+    with pytest.raises(CliError, match="0001_initial"):
+        await audit_lines(settings)
+    await migrate(database_url)
+    assert await audit_lines(settings) == []

@@ -14,6 +14,10 @@ from tortoise.migrations.autodetector import MigrationAutodetector
 
 from domain.accounts.models import Session, User
 from domain.database import connect, disconnect, migrate, tortoise_config
+from domain.pages import Rows, columns_of, read_all
+from domain.videos.models import Video
+from domain.videos.service import filter_videos
+from tests.domain.making import make_user
 
 
 @pytest.fixture(autouse=True)
@@ -136,3 +140,29 @@ async def test_a_locked_sqlite_file_is_waited_for(database):
     other.execute("COMMIT")
     other.close()
     assert (await write).username == "a"
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("УЛИЦА", {"Улица 1.mp4"}),
+        ("straße", {"STRAßE.mp4"}),
+        ("STRASSE", set()),
+        ("ÉTÉ 100%", {"été 100%.mp4"}),
+        ("İ", {"İzmir.mp4"}),
+    ],
+)
+async def test_videos_are_searched_in_any_case(database, search, found):
+    owner = await make_user()
+    for title in ("Улица 1.mp4", "STRAßE.mp4", "été 100%.mp4", "été 1000.mp4", "İzmir.mp4"):
+        await Video.create(
+            id=uuid4(),
+            owner_id=owner.id,
+            title=title,
+            filename="v",
+            storage_key=title,
+            size_bytes=1,
+            sha256="",
+        )
+    rows = filter_videos(Rows(Video, columns_of(["title"])).of_owner(owner.id), search=search)
+    assert {title for (title,) in await read_all(rows)} == found

@@ -212,12 +212,16 @@ async def test_a_lock_out_holds_in_valkey_for_all_processes(sqlite, private_valk
 async def test_new_accounts_of_an_address(make):
     place = make(sign_up_rate_per_address="2/hour")
 
-    async def sign_up(where, name):
-        answer = await where.api(SIGN_UP, {"input": {"username": name, "password": PASSWORD}})
+    async def sign_up(where, name, password=PASSWORD):
+        answer = await where.api(SIGN_UP, {"input": {"username": name, "password": password}})
         return [error["message"] for error in answer["data"]["signUp"]["userErrors"]]
 
     here = place()
-    assert [await sign_up(here, name) for name in ("ada", "bob")] == [[], []]
+    for _ in range(3):
+        assert await sign_up(here, "a") == ["A username has 3 to 64 characters."]
+        assert await sign_up(here, "ada", "short") == ["A password has 8 to 256 characters."]
+    assert await sign_up(here, "ada") == []
+    assert await sign_up(here, "ADA") == ["This username is taken."]
     [message] = await sign_up(here, "eve")
     assert "limit: sign_up_rate_per_address" in message
     assert await sign_up(place("192.0.2.2"), "eve") == []

@@ -174,3 +174,21 @@ async def test_a_deleted_video_leaves_its_upload_without_one(app: FullApp) -> No
     await Video.all().delete()
     found = (await ada.data(FIND, id=upload["id"]))["upload"]
     assert (found["offsetBytes"], found["video"]) == (5, None)
+
+
+async def test_the_uploads_that_are_not_finished(app: FullApp) -> None:
+    ada, bob = await app.person(), await app.person("bob")
+    made = [
+        (await ada.data(CREATE, input={"filename": f"{at}.mp4", "sizeBytes": 4}))["createUpload"]["upload"]
+        for at in range(4)
+    ]
+    await send(app, made[1]["url"], b"done")
+    await Upload.filter(filename="2.mp4").update(expires_at=datetime(2020, 1, 1, tzinfo=UTC))
+    page = "query($after: String) { uploads(first: 1, after: $after) { edges { node { id url } cursor } } }"
+    [first] = (await ada.data(page))["uploads"]["edges"]
+    [second] = (await ada.data(page, after=first["cursor"]))["uploads"]["edges"]
+    assert [edge["node"] for edge in (first, second)] == [
+        {"id": made[at]["id"], "url": made[at]["url"]} for at in (3, 0)
+    ]
+    assert (await ada.data(page, after=second["cursor"]))["uploads"]["edges"] == []
+    assert (await bob.data(page))["uploads"]["edges"] == []

@@ -253,7 +253,9 @@ async def test_the_rate(
             await ada.create(5)
         response = await ada.post(5)
         assert code(response) == (429, "mutation_rate_per_user")
-        assert int(response.headers["retry-after"]) >= 1
+        wait_seconds = int(response.headers["retry-after"])
+        assert 1 < wait_seconds <= 3600
+        assert f"in {wait_seconds} seconds" in response.json()["errors"][0]["message"]
 
 
 async def test_a_video_too_many_is_told_and_may_be_tried_again(app: App) -> None:
@@ -375,3 +377,10 @@ async def test_an_account_that_is_gone(app: App) -> None:
     await User.all().delete()
     assert (await ada.patch(url, 3, b"def")).status_code == 404
     assert await Video.all().count() == 0
+
+
+async def test_a_creation_with_a_body_of_another_kind(app: App) -> None:
+    ada = await app.person()
+    assert code(await ada.post(5, b"12345", Content_Type="video/mp4"))[0] == 415
+    assert await Upload.all().count() == 0
+    assert (await ada.post(5, b"", Content_Type="video/mp4")).status_code == 201
