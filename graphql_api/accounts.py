@@ -116,15 +116,11 @@ class AccountQueries:
 class AccountMutations:
     @mutation("Make an account and sign in.", signed_in=False)
     async def sign_up(self, info: Info, input: SignUpInput) -> SessionPayload:
-        await info.context.state.password_guard.sign_up(info.context.caller)
-        signed_in = await service.sign_up(
-            _settings(info),
-            input.username,
-            input.password,
-            input.email,
-            input.full_name,
-            caller=info.context.caller,
-        )
+        settings, caller = _settings(info), info.context.caller
+        given = (input.username, input.password, input.email, input.full_name)
+        service.check_sign_up(settings, *given)
+        await info.context.state.password_guard.sign_up(caller)
+        signed_in = await service.sign_up(settings, *given, caller=caller)
         return _session_payload(info, signed_in)
 
     @mutation("Begin a session.", signed_in=False)

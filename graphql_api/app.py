@@ -10,7 +10,6 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
-from starlette.staticfiles import StaticFiles
 
 from domain.accounts.tokens import load_or_create_secret
 from domain.database import connect, disconnect
@@ -24,9 +23,8 @@ from graphql_api.http import GraphQLEndpoint
 from graphql_api.links import find_target
 from graphql_api.progress_hub import ProgressHub
 from graphql_api.resumable_uploads.endpoint import upload_routes
-from graphql_api.rules import QueryLimits
-from graphql_api.schema import make_schema
-from graphql_api.trusted_documents import load_trusted_documents
+from graphql_api.schema import make_server_schema
+from graphql_api.static_files import BuiltFiles
 from settings import Settings, get_settings
 from storage.factory import create_storage
 from tasks.broker import make_broker
@@ -45,7 +43,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     """The ASGI application; its connections are opened when it starts and closed when it ends."""
     state = _make_state(settings or get_settings())
     endpoint = GraphQLEndpoint(
-        make_schema(QueryLimits.of(state.settings), load_trusted_documents(state.settings.trusted_documents)),
+        make_server_schema(state.settings),
         lambda: state,
         graphiql_page=WEB_DIST / "graphiql.html",
     )
@@ -63,7 +61,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         files_route(state.storage, state.secret, find_target),
         *upload_routes(state),
         # The page may be built while we run: the folder need not be there yet.
-        Mount("/static", StaticFiles(directory=WEB_DIST, check_dir=False)),
+        Mount("/static", BuiltFiles(directory=WEB_DIST, check_dir=False)),
     ]
     middleware = [
         Middleware(SecurityHeaders),

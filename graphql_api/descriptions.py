@@ -81,7 +81,7 @@ _VALUES: Mapping[str, Mapping[str, str]] = {
     },
     "ResultFormat": {
         "JSON": "One JSON document with tracks and detections.",
-        "JSONL": "A line of JSON for each analysed frame.",
+        "JSONL": "A line of JSON for each detection.",
         "CSV": "A line for each detection, with a header.",
         "PARQUET": "The detections as a Parquet table.",
         "MOT": "The text form of the MOT Challenge.",

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
+from domain.errors import NotSignedInError
 from domain.events import Event, event_span, newest_numbers, read_events
 from domain.outages import through_outages
 from graphql_api.feeds import Entry, LogFeed
@@ -155,10 +156,15 @@ class EventFeed(LogFeed[T]):
         return self._entries(await read_page(self._owner_id, after))
 
     async def pages(self, after: int) -> AsyncGenerator[Sequence[Entry[T]], None]:
-        """Pages of events as they come."""
+        """Pages of events as they come.
+
+        Raises:
+            NotSignedInError: The account is gone.
+        """
         async with contextlib.aclosing(self._hub.pages(self._owner_id, after)) as pages:
             async for events in pages:
                 yield self._entries(events)
+        raise NotSignedInError("The session has ended.")
 
     def _entries(self, events: Sequence[Event]) -> Sequence[Entry[T]]:
         return [Entry(event.number, self._convert(event)) for event in events]

@@ -225,8 +225,8 @@ def _refusal(request: Request, error: Exception) -> Response:
 
 
 def _multipart_extensions(error: MultipartError) -> dict[str, Any]:
-    if error.status == 507:
-        return {"code": ErrorCode.LIMIT_EXCEEDED.value, "limit": "min_free_bytes"}
+    if error.limit is not None:
+        return {"code": ErrorCode.LIMIT_EXCEEDED.value, "limit": error.limit}
     if error.status >= 500:
         return present_fault(error.__cause__ or error)[1]
     return {"code": ErrorCode.LIMIT_EXCEEDED.value if error.status == 413 else BAD_USER_INPUT}

@@ -14,8 +14,10 @@ from uuid import UUID
 from redis.asyncio import Redis
 from tortoise.expressions import Q
 
+from domain.accounts.deletion import is_there
 from domain.analyses.models import Analysis, AnalysisStatus
 from domain.analyses.progress import CHANNEL_PREFIX, ProgressSnapshot, take_snapshot, take_snapshots
+from domain.errors import NotSignedInError
 from domain.outages import through_outages
 from graphql_api.feeds import Change, StateFeed, StateWatch, Update
 from tasks.redis_clients import REDIS_ERRORS, redis_outage
@@ -151,7 +153,7 @@ class ProgressFeed(StateFeed[T]):
         if self._analysis_id is None:
             look = partial(_look_at_all, self._owner_id)
         else:
-            look = partial(_look_at_one, self._analysis_id)
+            look = partial(_look_at_one, self._owner_id, self._analysis_id)
         with self._hub.watching(self._owner_id) as watcher:
             yield _ProgressWatch(watcher, look, self._analysis_id, self._convert)
 
@@ -238,10 +240,15 @@ async def _look_at_all(owner_id: UUID, known: dict[UUID, ProgressSnapshot]) -> l
 
 
 async def _look_at_one(
-    analysis_id: UUID, _known: dict[UUID, ProgressSnapshot]
+    owner_id: UUID, analysis_id: UUID, _known: dict[UUID, ProgressSnapshot]
 ) -> list[ProgressSnapshot] | None:
     snapshot = await take_snapshot(analysis_id)
-    return None if snapshot is None else [snapshot]
+    if snapshot is not None:
+        return [snapshot]
+    if not await is_there(owner_id):
+        # The analysis went with its account, whose sessions ended first.
+        raise NotSignedInError("The session has ended.")
+    return None
 
 
 async def _look_at(analysis_id: UUID) -> ProgressSnapshot | None:

@@ -23,10 +23,11 @@ from graphql_api.resumable_uploads.operations import (
 )
 from graphql_api.rules import QueryLimits
 from graphql_api.scalars import SCALARS
-from graphql_api.trusted_documents import TrustedDocuments
+from graphql_api.trusted_documents import TrustedDocuments, load_trusted_documents
 from graphql_api.video_imports import ImportMutations
 from graphql_api.video_uploads import UploadMutations
 from graphql_api.videos import Video, VideoQueries, load_video
+from settings import Settings
 
 NODE_LOADERS: dict[str, NodeLoader] = {
     "User": uuid_loader(load_user),
@@ -84,6 +85,17 @@ def make_schema(
         trusted_documents=trusted_documents,
     )
     describe(schema._schema)
+    return schema
+
+
+def make_server_schema(settings: Settings) -> ApiSchema:
+    """The schema with the limits and the trusted documents of a server.
+
+    Raises:
+        TrustedDocumentsError: The trusted documents are wrong.
+    """
+    schema = make_schema(QueryLimits.of(settings), load_trusted_documents(settings.trusted_documents))
+    schema.check_trusted_documents()
     return schema
 
 

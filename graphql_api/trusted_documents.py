@@ -24,6 +24,7 @@ class TrustedDocuments:
     """
 
     def __init__(self, documents: Mapping[str, str]) -> None:
+        self.named = dict(documents)
         self._texts: dict[str, str] = {}
         for name, text in documents.items():
             digest = hashlib.sha256(text.encode()).hexdigest()

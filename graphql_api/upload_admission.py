@@ -2,19 +2,31 @@
 
 from collections.abc import Collection
 
-from graphql import DocumentNode, NamedTypeNode, OperationDefinitionNode, OperationType, get_operation_ast
-from graphql.execution.values import get_variable_values
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    NamedTypeNode,
+    OperationDefinitionNode,
+    OperationType,
+    get_operation_ast,
+)
+from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
 from graphql.language import TypeNode
+from strawberry.types.arguments import convert_arguments
 
+from domain.errors import UserFacingError
 from domain.videos.service import check_room_for_video
 from graphql_api.context import Context
 from graphql_api.execution.documents import Mistakes
 from graphql_api.execution.schema import ApiSchema
+from graphql_api.rate_limits.mutations import count_ahead
 from graphql_api.requests import GraphQLRequest
 from graphql_api.rules import check_cost, compile_cost
 from graphql_api.uploads import MultipartError
+from graphql_api.video_uploads import requested_settings
 
 _FILE_TYPE = "Upload"
+_UPLOAD_FIELD = "uploadVideos"
 
 
 class NotExecutableError(Exception):
@@ -41,7 +53,7 @@ async def admit_upload(
         file_variables: The variables that files go into.
 
     Raises:
-        NotExecutableError: Its document or its variables are wrong, or it passes a limit.
+        NotExecutableError: Its document, its variables or its settings are wrong, or it passes a limit.
         MultipartError: It is no mutation that takes files there.
         LimitExceededError: Its sender keeps as many videos as anybody may.
     """
@@ -52,11 +64,18 @@ async def admit_upload(
     if operation is None:
         raise NotExecutableError(request)
     _require_files(operation, file_variables)
-    if _has_wrong_variables(schema, operation, request) or _costs_too_much(schema, checked.document, request):
+    variables = get_variable_values(
+        schema._schema, operation.variable_definitions or (), request.variables or {}, max_errors=1
+    )
+    if isinstance(variables, list) or _costs_too_much(schema, checked.document, request):
+        raise NotExecutableError(request)
+    if _has_wrong_settings(schema, context, operation, variables):
         raise NotExecutableError(request)
     if not (request.variables or {}).get("idempotencyKey"):
         # With a key it may be the repetition of an upload whose videos are there already.
         await check_room_for_video(context.user_id, context.state.settings.max_videos_per_user)
+    if not await count_ahead(context):
+        raise NotExecutableError(request)
 
 
 def _require_files(operation: OperationDefinitionNode, file_variables: Collection[str]) -> None:
@@ -72,13 +91,26 @@ def _require_files(operation: OperationDefinitionNode, file_variables: Collectio
             raise MultipartError(400, f"The variable {name[:100]!r} takes no file.")
 
 
-def _has_wrong_variables(
-    schema: ApiSchema, operation: OperationDefinitionNode, request: GraphQLRequest
+def _has_wrong_settings(
+    schema: ApiSchema, context: Context, operation: OperationDefinitionNode, variables: VariableValues
 ) -> bool:
-    found = get_variable_values(
-        schema._schema, operation.variable_definitions or (), request.variables or {}, max_errors=1
-    )
-    return isinstance(found, list)
+    """Whether an analysis with the settings that it asks for could not be started."""
+    mutation_type = schema._schema.mutation_type
+    for node in operation.selection_set.selections:
+        if mutation_type is None or not isinstance(node, FieldNode) or node.name.value != _UPLOAD_FIELD:
+            continue
+        field = mutation_type.fields[_UPLOAD_FIELD]
+        arguments = convert_arguments(
+            get_argument_values(field, node, variables),
+            field.extensions["strawberry-definition"].arguments,
+            scalar_registry=schema.schema_converter.scalar_registry,
+            config=schema.config,
+        )
+        try:
+            requested_settings(context, arguments.get("analyze"))
+        except UserFacingError:
+            return True
+    return False
 
 
 def _costs_too_much(schema: ApiSchema, document: DocumentNode, request: GraphQLRequest) -> bool:

@@ -107,4 +107,5 @@ def _upload_key(url: str, settings: AnalysisSettings | None, idempotency_key: st
         return None
     check_idempotency_key(idempotency_key)
     told = [url, None if settings is None else asdict(settings)]
-    return UploadKey(idempotency_key, 0, hashlib.sha256(orjson.dumps(told)).hexdigest())
+    fingerprint = hashlib.sha256(orjson.dumps(told)).hexdigest()
+    return UploadKey(idempotency_key, 0, fingerprint, otherwise="another URL or other settings")

@@ -60,7 +60,7 @@ class UploadMutations:
         context, payload = info.context, UploadVideosPayload()
         if not files:
             raise InvalidError("There is no file to upload.", ("files",))
-        request = _Request(context, files, _settings(context, analyze), idempotency_key)
+        request = _Request(context, files, requested_settings(context, analyze), idempotency_key)
         await request.check()
         for number, upload in enumerate(files):
             try:
@@ -152,7 +152,12 @@ class _Request:
         return hashlib.sha256(orjson.dumps([files, settings])).hexdigest()
 
 
-def _settings(context: Context, analyze: AnalysisSettingsInput | None) -> AnalysisSettings | None:
+def requested_settings(context: Context, analyze: AnalysisSettingsInput | None) -> AnalysisSettings | None:
+    """The settings of the analyses that an upload asks for; None if it asks for none.
+
+    Raises:
+        UserFacingError: Something is wrong with them.
+    """
     if analyze is None:
         return None
     app = context.state.settings

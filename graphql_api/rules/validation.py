@@ -28,13 +28,24 @@ from graphql_api.rules.measures import check_sizes
 MAX_VALIDATION_ERRORS = 20
 """Most errors that an answer lists."""
 
-MAX_FIELD_COMPARISONS = 500
+MAX_FIELD_COMPARISONS = 5_000
 """Most pairs of fields with the same name that validation compares: each takes about 10 µs."""
 
 # graphql-core's own way to set it; 250,000 by default, which are seconds.
 overlapping_fields_can_be_merged.MAX_FIELD_COMPARISONS = MAX_FIELD_COMPARISONS
 
 _RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
+_LIMIT_ERRORS = {
+    "Query is too complex to validate for overlapping fields": (
+        f"The document has more than {MAX_FIELD_COMPARISONS} pairs of fields with the same name.",
+        "max_field_comparisons",
+    ),
+    "Maximum introspection depth exceeded": (
+        "Lists of the schema may be nested only twice in each other.",
+        "max_introspection_depth",
+    ),
+}
+"""How the messages begin, and what is said instead."""
 _TOO_MANY_TOKENS = "Document contains more than"
 
 
@@ -69,11 +80,25 @@ def validate_query(schema: GraphQLSchema, document: DocumentNode, limits: QueryL
         if error is not None:
             return [error]
         rules = _RULES if limits.introspection else (*_RULES, NoSchemaIntrospectionCustomRule)
-        errors = validate(schema, document, rules, max_errors=MAX_VALIDATION_ERRORS)
+        errors = validate(
+            schema,
+            document,
+            rules,
+            max_errors=MAX_VALIDATION_ERRORS,
+            hide_suggestions=not limits.introspection,
+        )
     except RecursionError:
         return [limit_error("The document is nested too deeply.", "max_query_depth")]
     # A value that a scalar cannot read is the client's mistake, whatever the scalar raised at it.
-    return [error if error.original_error is None else _without_cause(error) for error in errors]
+    return [_with_limit(error if error.original_error is None else _without_cause(error)) for error in errors]
+
+
+def _with_limit(error: GraphQLError) -> GraphQLError:
+    """The error, with the name of the limit if it is about one of graphql-core's own."""
+    for start, (message, limit) in _LIMIT_ERRORS.items():
+        if error.message.startswith(start):
+            return limit_error(message, limit, error.nodes[0] if error.nodes else None)
+    return error
 
 
 def _without_cause(error: GraphQLError) -> GraphQLError:

@@ -55,7 +55,11 @@ def read_map(value: bytes, operations: dict[str, Any], max_files: int) -> FileSl
     if not isinstance(file_map, dict):
         raise MultipartError(400, "'map' must be a JSON object of lists of paths.")
     if len(file_map) > max_files:
-        raise MultipartError(400, f"The request has {len(file_map)} files; {max_files} at once are allowed.")
+        raise MultipartError(
+            400,
+            f"The request has {len(file_map)} files; {max_files} at once are allowed.",
+            "max_files_per_upload",
+        )
     found = FileSlots()
     taken: set[tuple[int, Any]] = set()
     for name, paths in file_map.items():

@@ -329,12 +329,14 @@ async def _check_room(headers: Mapping[str, str], storage: AbstractStorage, min_
 
 
 def _no_room() -> MultipartError:
-    return MultipartError(507, "The server has no room left for this upload (limit: min_free_bytes).")
+    return MultipartError(507, "The server has no room left for this upload.", "min_free_bytes")
 
 
 def _request_too_large(max_request_bytes: int) -> MultipartError:
     return MultipartError(
-        413, f"The request is larger than {max_request_bytes} bytes, the most that is allowed."
+        413,
+        f"The request is larger than {max_request_bytes} bytes, the most that is allowed.",
+        "max_request_bytes",
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import orjson
-from graphql import DocumentNode, ExecutionResult, GraphQLError, OperationDefinitionNode, OperationType
+from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, OperationType
 from graphql.execution import create_source_event_stream
 from graphql.execution.execute import execute_subscription_event
 from strawberry.types.execution import PreExecutionError
@@ -18,6 +18,7 @@ from strawberry.utils.await_maybe import await_maybe
 from graphql_api.context import Context
 from graphql_api.execution.documents import CheckedDocument, Mistakes
 from graphql_api.execution.executor import CompilingExecutor
+from graphql_api.execution.operations import find_operation
 from graphql_api.execution.schema import ApiSchema
 from graphql_api.requests import GraphQLRequest
 
@@ -99,9 +100,10 @@ async def prepare(schema: ApiSchema, request: GraphQLRequest, context: Context) 
     checked = await schema.documents.fetch(request.query)
     if isinstance(checked, Mistakes):
         raise _refusal(schema, list(checked.errors))
-    operation = _find_operation(checked.document, request.operation_name)
-    if operation is None:
-        raise _refusal(schema, [GraphQLError("Unable to identify operation")])
+    try:
+        operation = find_operation(checked.document, request.operation_name)
+    except GraphQLError as error:
+        raise _refusal(schema, [error]) from error
     return Prepared(schema, request, context, checked, operation)
 
 
@@ -142,6 +144,7 @@ async def open_stream(prepared: Prepared) -> tuple[AsyncIterable[Any], Renderer]
         operation_name=prepared.operation_name,
         document_plans=prepared.checked.plans,
         operation_extensions=request.extensions,
+        hide_suggestions=schema.hides_names,
     )
     if isinstance(executor, list):
         raise prepared.refusal(*executor)
@@ -152,13 +155,6 @@ async def open_stream(prepared: Prepared) -> tuple[AsyncIterable[Any], Renderer]
     if isinstance(stream, ExecutionResult):
         raise prepared.refusal(*(stream.errors or ()))
     return stream, Renderer(schema, cast("CompilingExecutor", executor), extensions)
-
-
-def _find_operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode | None:
-    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
-    if name is None:
-        return operations[0] if len(operations) == 1 else None
-    return next((node for node in operations if node.name is not None and node.name.value == name), None)
 
 
 def _refusal(schema: ApiSchema, errors: list[GraphQLError]) -> RefusedError:

@@ -32,7 +32,7 @@ class Places:
             yield
             return
         if self._held[user_id] >= limit:
-            text = f"An account may have {limit} {self._things} at once (limit: {self._name})."
+            text = f"An account may have {limit} {self._things} at once."
             raise LimitExceededError(text, limit=self._name)
         self._held[user_id] += 1
         try:

@@ -49,7 +49,7 @@ FIELDS: dict[str, tuple[Seen, str]] = {
     "EventConnection": (Seen.OWNER, "edges pageInfo newestCursor"),
     **{
         f"{name}{part}": (Seen.OWNER, fields)
-        for name in ("Video", "Analysis", "Detection", "Track", "AuditEntry")
+        for name in ("Video", "Analysis", "Detection", "Track", "AuditEntry", "ResumableUpload")
         for part, fields in (("Connection", "edges pageInfo"), ("Edge", "node cursor"))
     },
     "EventEdge": (Seen.OWNER, "node cursor"),
@@ -130,6 +130,7 @@ ROOTS: dict[str, Root] = {
         ),
     ),
     "Query.upload": Root(Other.NULL, ("(id: <upload>)",)),
+    "Query.uploads": Root(Other.OWN, ("", "(first: 100)", "(after: <uploads_cursor>)")),
     "Query.mlModels": Root(Other.OWN),
     "Query.analysis": Root(Other.NULL, ("(id: <analysis>)", "(id: <failed>)")),
     "Query.analyses": Root(

@@ -64,6 +64,15 @@ async def give_everything(owner: User, storage: AbstractStorage, word: str, addr
         video_id=video.id,
         expires_at=datetime.now(UTC) + timedelta(days=1),
     )
+    for number in range(2):
+        await Upload.create(
+            id=uuid4(),
+            owner_id=owner.id,
+            filename=f"{word}-{number}.mp4",
+            size_bytes=9,
+            storage_key=f"uploads/{word}-{uuid4()}",
+            expires_at=datetime.now(UTC) + timedelta(days=1),
+        )
     for kind in AuditKind:
         await record(kind, Person(owner.id, owner.username), caller, subject_id=video.id)
     async with in_transaction() as connection:

@@ -15,6 +15,8 @@ from starlette.applications import Starlette
 from starlette.routing import Route, WebSocketRoute
 from tortoise.transactions import in_transaction
 
+from domain.accounts.deletion import begin_deletion
+from domain.accounts.models import User
 from domain.analyses.models import Analysis, AnalysisStatus
 from domain.analyses.progress import take_snapshot
 from domain.analyses.service import AnalysisSettings, create_analysis
@@ -29,7 +31,7 @@ from graphql_api.relay import find_uuid, global_id
 from graphql_api.schema import make_schema
 from graphql_api.websocket.execution import Renderer
 from settings import Settings
-from tests.graphql_api.serving import SECRET, Api, Socket, opened, served
+from tests.graphql_api.serving import PASSWORD, SECRET, Api, Socket, opened, served
 
 PROGRESS = "subscription($id: ID!) { analysisProgress(id: $id) { status framesDone } }"
 MINE = "subscription { myAnalysesProgress { analysisId status framesDone } }"
@@ -325,13 +327,14 @@ async def test_limits_of_an_account(make_world):
                 "code": "LIMIT_EXCEEDED",
                 "limit": "max_subscriptions_per_user",
             }
+            assert refused["payload"][0]["message"].count("max_subscriptions_per_user") == 1
             await _subscribe(second, "{ me { username } }", "x")
             assert (await second.receive())["type"] == "next", "other operations go on"
             async with opened(url) as third:
                 await third.send({"type": "connection_init", "payload": {"token": world.token}})
                 code, reason = await third.closed()
                 assert code == 1013
-                assert "max_sockets_per_user" in reason
+                assert reason.count("max_sockets_per_user") == 1
             await first.send({"type": "complete", "id": "0"})
             await _until(lambda: world.endpoint.sockets.subscriptions.held(world.owner_id) == 2)
         await _until(lambda: not world.endpoint.sockets.sockets.held(world.owner_id))
@@ -339,6 +342,25 @@ async def test_limits_of_an_account(make_world):
         async with world.socket(url) as again:
             await _subscribe(again, MINE)
             await _next(again, "myAnalysesProgress")
+
+
+async def test_a_deleted_account_ends_its_subscriptions_with_an_error(make_world, monkeypatch):
+    world = await make_world()
+    # The end of the analysis is noticed before that of the session.
+    monkeypatch.setattr(progress_hub, "POLL_SECONDS", 0.05)
+    async with served(world.app) as url, world.socket(url) as socket:
+        for operation_id, query, field in (
+            ("1", PROGRESS, "analysisProgress"),
+            ("2", MINE, "myAnalysesProgress"),
+        ):
+            await _subscribe(socket, query, operation_id, **(world.variables if operation_id == "1" else {}))
+            await _next(socket, field)
+        await begin_deletion(await User.get(id=world.owner_id), PASSWORD)
+        await Analysis.filter(id=world.analysis.id).delete()
+        last = [await socket.receive() for _ in range(2)]
+        assert sorted((frame["id"], frame["type"]) for frame in last) == [("1", "error"), ("2", "error")]
+        assert {frame["payload"][0]["extensions"]["code"] for frame in last} == {"UNAUTHENTICATED"}
+        assert (await socket.closed())[0] == 4403
 
 
 async def test_the_results_of_an_address_stay_with_it(make_world):

@@ -5,12 +5,14 @@ from contextlib import asynccontextmanager
 
 import httpx
 import pytest
+from starlette.applications import Starlette
 from starlette.routing import Mount, Route, WebSocketRoute
 from tortoise.backends.base.executor import EXECUTOR_CACHE
 
 from domain.database import migrate
 from graphql_api.app import create_app
 from graphql_api.headers import CONTENT_SECURITY_POLICY
+from graphql_api.static_files import BuiltFiles
 from settings import Settings
 
 ALWAYS = {
@@ -120,3 +122,26 @@ async def test_an_allowed_page_may_use_the_api_and_cookies(make):
             assert "access-control-allow-origin" not in refused.headers
             answer = await http.post("/graphql", json={"query": "{ __typename }"}, headers={"Origin": other})
             assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "is_kept"),
+    [
+        ("assets/graphiql-CTn5h_gA.js", True),
+        ("assets/monaco-editor-BQ0iq-Iu.js", True),
+        ("assets/robots.txt", False),
+        ("graphiql-CTn5hrgA.js", False),
+        ("graphiql.html", False),
+    ],
+)
+async def test_browsers_keep_what_has_a_hash_in_its_name(tmp_path, path, is_kept):
+    (tmp_path / "assets").mkdir()
+    (tmp_path / path).write_text("x")
+    app = Starlette(routes=[Mount("/static", BuiltFiles(directory=tmp_path))])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://testserver") as http:
+        answer = await http.get(f"/static/{path}")
+        assert answer.status_code == 200
+        kept = "public, max-age=31536000, immutable" if is_kept else None
+        assert answer.headers.get("cache-control") == kept
+        again = await http.get(f"/static/{path}", headers={"If-None-Match": answer.headers["etag"]})
+        assert (again.status_code, again.headers.get("cache-control")) == (304, kept)

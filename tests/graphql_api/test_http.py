@@ -230,3 +230,31 @@ async def test_a_browser_gets_graphiql(api, tmp_path):
     )
     asked = await api.http.get("/graphql", params={"query": "{ __typename }"}, headers=browser)
     assert asked.json() == {"data": {"__typename": "Query"}}
+
+
+MANY = "mutation A { breakIt { userErrors { code } } } query B { __typename }"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_one_of_several_operations_is_chosen_by_name_only(api, method, caplog):
+    for accept, status in (("application/json", 200), ("application/graphql-response+json", 400)):
+        asked = {"params": {"query": MANY}} if method == "GET" else {"json": {"query": MANY}}
+        response = await api.http.request(method, "/graphql", headers={"Accept": accept}, **asked)
+        assert response.status_code == status
+        assert response.json() == {
+            "errors": [
+                {
+                    "message": "Must provide operation name if query contains multiple operations.",
+                    "extensions": {"code": "BAD_USER_INPUT"},
+                }
+            ]
+        }
+    chosen = {"query": MANY, "operationName": "B"}
+    assert (await api.http.post("/graphql", json=chosen)).json() == {"data": {"__typename": "Query"}}
+    assert not caplog.records
+
+
+async def test_a_document_without_operations_is_a_mistake_like_others(api):
+    response = await api.http.post("/graphql", json={"query": "extend type Query { foo: Int }"})
+    assert response.status_code == 200
+    assert "not executable" in response.json()["errors"][0]["message"]

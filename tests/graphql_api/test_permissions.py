@@ -37,6 +37,7 @@ CURSORS = {
     "analyses": "Query.analyses",
     "events": "Query.events",
     "audit": "Query.auditLog",
+    "uploads": "Query.uploads",
 }
 VOLATILE = re.compile(r'"\w+_(?:\w*[uU]rl|etaSeconds|framesPerSecond)": ("[^"]*"|[0-9.]+|null)')
 

@@ -163,6 +163,9 @@ class Conversation:
             self._open.pop(name, None)
 
 
+UNCLEAR = "Unable to identify operation"
+
+
 def _comparable(answer: dict[str, Any]) -> dict[str, Any]:
     """Without what may differ: how we hide faults, codes in `extensions`, and words of other versions."""
     payload = answer.get("payload")
@@ -170,6 +173,8 @@ def _comparable(answer: dict[str, Any]) -> dict[str, Any]:
     for error in errors:
         error.pop("extensions", None)
         message = error["message"].replace("Internal error", "boom").replace('"', "'")
+        # The reference does not say why; graphql-js itself does, in these words.
+        message = re.sub(r"^(Unknown operation named|Must provide operation name) .*", UNCLEAR, message)
         error["message"] = re.sub(r"^(Variable '\$\w+' ).*(value|provided)\b.*", r"\1is wrong", message)
     return answer
 

@@ -1,5 +1,6 @@
 """However long a list is, and whatever is selected below it, it takes the same number of SQL statements."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -18,6 +19,7 @@ from domain.analyses.models import (
     Tracker,
 )
 from domain.events import EventKind, record_event
+from domain.uploads.models import Upload
 from domain.videos.models import Video, VideoStatus
 from graphql_api.relay import find_uuid
 from graphql_api.schema import export_schema
@@ -36,6 +38,7 @@ QUERIES = {
     "Query.videos": VIDEOS,
     "Query.analyses": f"{{ {ANALYSES} }}",
     "Query.events": EVENTS,
+    "Query.uploads": "{ uploads(first: 50) { edges { cursor node { id filename url video { id } } } } }",
     "Query.mlModels": "{ mlModels { id name labels isReady } }",
     "Query.auditLog": "{ auditLog(first: 50) { edges { cursor node { kind createdAt } } } }",
     "Video.analyses": VIDEOS,
@@ -82,6 +85,10 @@ async def app(database, tmp_path):
 
 async def _fill(owner_id: Any, count: int) -> None:
     for number in range(count):
+        await Upload.create(
+            id=uuid4(), owner_id=owner_id, filename="u.mp4", size_bytes=2, storage_key=f"u{uuid4()}",
+            expires_at=datetime.now(UTC) + timedelta(days=1),
+        )  # fmt: skip
         video = await Video.create(
             id=uuid4(), owner_id=owner_id, title=f"video {number}", filename="v.mp4", storage_key=f"v{number}",
             size_bytes=1, sha256="", status=VideoStatus.READY, has_thumbnail=True,

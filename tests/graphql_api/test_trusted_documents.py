@@ -133,7 +133,7 @@ def test_a_wrong_file_is_refused_with_a_reason(tmp_path, content, message):
 
 def test_a_wrong_file_ends_the_start_with_a_sentence(tmp_path):
     path = tmp_path / "documents.json"
-    path.write_text("[]")
+    path.write_text('{"who": "{ nobody }"}')
     finished = subprocess.run(
         [sys.executable, "-m", "cli", "serve", "--port", "0", "--data-dir", str(tmp_path / "data")],
         env=os.environ | {"FRAMEWISE_TRUSTED_DOCUMENTS": str(path)},
@@ -142,11 +142,38 @@ def test_a_wrong_file_ends_the_start_with_a_sentence(tmp_path):
         timeout=120,
     )
     assert finished.returncode == 2
-    assert finished.stderr.startswith("Error: The trusted documents in")
+    assert finished.stderr.startswith("Error: The trusted document 'who' cannot be executed: Cannot query")
     assert "Traceback" not in finished.stderr
 
 
+DEEP = "{" + "a {" * 20 + "a" + "}" * 21
+
+
+@pytest.mark.parametrize(
+    ("document", "mistake"),
+    [
+        ("query {", "Syntax Error"),
+        ("{ nothing }", "Cannot query field 'nothing'"),
+        (DEEP, "limit: max_query_depth"),
+    ],
+)
+def test_a_document_that_cannot_be_executed_is_told(document, mistake):
+    documents = TrustedDocuments({"good": "{ me { id } }", "bad": document})
+    with pytest.raises(TrustedDocumentsError, match=f"'bad' cannot be executed: .*{mistake}"):
+        make_schema(trusted_documents=documents).check_trusted_documents()
+    make_schema(trusted_documents=TrustedDocuments({"good": "{ me { id } }"})).check_trusted_documents()
+
+
+async def test_several_operations_in_a_known_document_need_a_name():
+    schema = make_schema(
+        trusted_documents=TrustedDocuments({"two": "query A { a: __typename } query B { b: __typename }"})
+    )
+    [error] = (await schema.execute("#document:two")).errors
+    assert error.message == "Must provide operation name if query contains multiple operations."
+    assert (await schema.execute("#document:two", operation_name="B")).data == {"b": "Query"}
+
+
 async def test_the_limits_hold_for_known_documents_too():
-    schema = make_schema(trusted_documents=TrustedDocuments({"deep": "{" + "a {" * 20 + "a" + "}" * 21}))
+    schema = make_schema(trusted_documents=TrustedDocuments({"deep": DEEP}))
     result = await schema.execute("#document:deep")
     assert result.errors[0].extensions["limit"] == "max_query_depth"

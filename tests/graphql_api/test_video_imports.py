@@ -86,6 +86,7 @@ async def test_the_same_key_asks_once(app):
     for changes in ({"url": "https://example.com/other"}, {"analyze": None}):
         answer = await ask(ada, **{"idempotencyKey": "k", "analyze": HAAR, **changes})
         assert answer["userErrors"][0]["code"] == "IDEMPOTENCY_MISMATCH"
+        assert "with another URL or other settings" in answer["userErrors"][0]["message"]
     assert await Video.all().count() == 1
 
 

@@ -82,7 +82,9 @@ async def test_a_socket_without_a_token_sees_only_what_is_public(make):
         assert app.state.running == []
 
 
-@pytest.mark.parametrize("payload", [{"Authorization": "Bearer bad"}, {"token": "x"}])
+@pytest.mark.parametrize(
+    "payload", [{"Authorization": "Bearer bad"}, {"token": "x"}, {"Authorization": 5}, {"token": ["x"]}]
+)
 async def test_a_bad_token_closes_the_socket(make_bare, payload):
     async with served(make_bare()) as url, opened(url) as socket:
         await socket.send({"type": "connection_init", "payload": payload})

@@ -99,8 +99,9 @@ def test_the_introspection_of_tools_passes(descriptions):
 
 def test_recursive_lists_of_the_introspection_are_refused():
     nested = "{ fields { type " * 4 + "{ name }" + "} }" * 4
-    assert refusal("{ __schema { types " + nested + " } }") == ("BAD_USER_INPUT", "")
-    assert refusal('{ __type(name: "Video") ' + nested + " }") == ("BAD_USER_INPUT", "")
+    refused = ("LIMIT_EXCEEDED", "max_introspection_depth")
+    assert refusal("{ __schema { types " + nested + " } }") == refused
+    assert refusal('{ __type(name: "Video") ' + nested + " }") == refused
 
 
 def test_the_introspection_can_be_switched_off():
@@ -117,9 +118,33 @@ def test_only_some_errors_are_listed():
 
 
 def test_fields_that_may_conflict_are_compared_only_so_often():
-    same = "{ " + " ".join(f'video(id: "{i}") {{ id }}' for i in range(100)) + " }"
-    (error,) = validate_query(API, parse(same), LIMITS)
-    assert "too complex" in error.message
+    assert refusal("{ " + "__typename " * 110 + "}") == ("LIMIT_EXCEEDED", "max_field_comparisons")
+    assert refusal("{ " + "__typename @skip(if: true) " * 100 + "}") is None
+    spreads = " ".join(f"...F{i}" for i in range(33))
+    fragments = " ".join(f"fragment F{i} on User {{ id }}" for i in range(33))
+    assert refusal(f"{{ me {{ {spreads} }} }} {fragments}") is None
+
+
+def test_without_introspection_no_names_are_suggested():
+    off = QueryLimits(introspection=False)
+    for document in (
+        "{ me { usernam } }",
+        "{ videos(firs: 1) { edges { cursor } } }",
+        "{ a: vidoes { id } }",
+    ):
+        (suggesting,) = validate_query(API, parse(document), LIMITS)
+        (silent,) = validate_query(API, parse(document), off)
+        assert "Did you mean" in suggesting.message
+        assert "Did you mean" not in silent.message
+
+
+@pytest.mark.parametrize("introspection", [True, False])
+async def test_without_introspection_variables_suggest_no_names_either(introspection):
+    schema = make_schema(QueryLimits(introspection=introspection))
+    query = "query($f: VideoFilter, $o: VideoOrder) { videos(filter: $f, orderBy: $o) { edges { cursor } } }"
+    for variables in ({"f": {"serch": "x"}}, {"o": "NEWES"}):
+        (error,) = (await schema.execute(query, variables)).errors
+        assert ("Did you mean" in error.message) is introspection
 
 
 def test_directives_of_variables_count():

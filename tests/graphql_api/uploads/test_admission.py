@@ -99,6 +99,54 @@ async def test_a_full_quota_is_told_before_the_file_is_read(app, refused):
     }
 
 
+async def test_wrong_settings_are_told_before_the_file_is_read(refused):
+    for query, variables in (
+        (UPLOAD, {"files": [None], "analyze": {"frameStride": 0}}),
+        (UPLOAD.replace("$analyze,", "{minConfidence: 7},"), {"files": [None]}),
+    ):
+        query = query.replace(", $analyze: AnalysisSettingsInput", "") if "7" in query else query
+        response = await refused(query, variables)
+        (error,) = response.json()["data"]["uploadVideos"]["userErrors"]
+        assert error["code"] == "INVALID"
+
+
+async def test_too_many_uploads_are_told_before_the_file_is_read(database, tmp_path, monkeypatch):
+    async def no_ring():
+        pass
+
+    monkeypatch.setattr(video_uploads, "ring", no_ring)
+    async with FullApp(tmp_path, mutation_rate_per_user="2/hour") as app:
+        person = await app.person()
+        for number in range(2):  # each is counted once
+            payload = await person.upload((f"{number}.mp4", b"%d" % number))
+            assert payload["userErrors"] == []
+        response = await Refusal(app, person)(UPLOAD, {"files": [None]})
+        (error,) = response.json()["data"]["uploadVideos"]["userErrors"]
+        assert error["code"] == "LIMIT_EXCEEDED"
+        assert "limit: mutation_rate_per_user" in error["message"]
+
+
+async def test_limits_of_the_request_are_named(database, tmp_path):
+    async with FullApp(tmp_path, max_files_per_upload=1, max_request_bytes=2**20) as app:
+        person = await app.person()
+        for files, status, limit in (
+            ([("a.mp4", b"a"), ("b.mp4", b"b")], 400, "max_files_per_upload"),
+            ([("a.mp4", b"a" * 2**20)], 413, "max_request_bytes"),
+        ):
+            places = {str(number): [f"variables.files.{number}"] for number in range(len(files))}
+            operations = {"query": UPLOAD, "variables": {"files": [None] * len(files)}}
+            response = await person.http.post(
+                "/graphql",
+                data={"operations": json.dumps(operations), "map": json.dumps(places)},
+                files={str(number): file for number, file in enumerate(files)},
+                headers=person.headers,
+            )
+            assert response.status_code == status
+            (error,) = response.json()["errors"]
+            assert error["extensions"] == {"code": "LIMIT_EXCEEDED", "limit": limit}
+            assert error["message"].count(limit) == 1
+
+
 async def test_a_good_request_is_let_in(app, refused):
     payload = await refused.person.upload(("first.mp4", b"first"))
     assert payload["userErrors"] == []

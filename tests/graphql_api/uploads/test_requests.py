@@ -140,6 +140,8 @@ async def test_any_preflight_header_will_do(parse: Parse, name: str) -> None:
         ("%ff.mp4", "%ff.mp4"),
         ("..%2F..%2Fclip.mp4", "clip.mp4"),
         ("evil\u202e4pm.exe", "evil4pm.exe"),
+        ("a\u2066b\u200fc\ufeffd\u200be\u00adf\u2060\U000e0041.mp4", "abcdef.mp4"),
+        ("\u0600\u0661.mp4", "\u0600\u0661.mp4"),
         ("", "unnamed"),
         ("..", "unnamed"),
         ("folder/", "unnamed"),

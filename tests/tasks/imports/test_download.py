@@ -217,6 +217,13 @@ async def test_a_name_that_does_not_exist_is_told_like_one_that_leads_inside(mon
     assert told[0] == told[1]
 
 
+async def test_a_redirect_to_an_address_that_is_not_public():
+    async with file_server() as server:
+        server.answers["/clip"] = redirecting("http://10.0.0.1/clip")
+        with pytest.raises(AddressRefusedError, match=r"The address 10\.0\.0\.1 is not public"):
+            await fetch(server.url("/clip"))
+
+
 async def test_a_name_service_that_does_not_answer_is_asked_again(monkeypatch):
     def away(*_arguments, **_options):
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
