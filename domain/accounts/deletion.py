@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from tortoise.expressions import Q
 from tortoise.transactions import in_transaction
 
 from domain.accounts.audit import UNKNOWN_CALLER, AuditKind, Caller, Person, tell, write_entry
@@ -46,11 +47,8 @@ async def begin_deletion(user: User, password: str, *, caller: Caller = UNKNOWN_
 
 async def is_there(user_id: UUID) -> bool:
     """Whether there is an account, and its deletion has not begun."""
-    return (
-        await User.filter(id=user_id)
-        .exclude(username_key__gte=_GOING, username_key__lt=_AFTER_GOING)
-        .exists()
-    )
+    is_going = Q(username_key__gte=_GOING) & Q(username_key__lt=_AFTER_GOING)
+    return await User.filter(~is_going, id=user_id).exists()
 
 
 async def going_accounts() -> list[UUID]:

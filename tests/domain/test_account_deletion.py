@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from domain.account_deletion import delete_account, finish_account_deletions
-from domain.accounts.deletion import begin_deletion, going_accounts
+from domain.accounts.deletion import begin_deletion, going_accounts, is_there
 from domain.accounts.models import RefreshToken, Session, User
 from domain.accounts.service import AccountSettings, authenticate, refresh_session, sign_in, sign_up
 from domain.analyses import deletion
@@ -22,6 +22,13 @@ SETTINGS = AccountSettings(b"s" * 32, 900, 3600)
 
 async def begin(user):
     await begin_deletion(await User.get(id=user.id), PASSWORD)
+
+
+async def test_an_account_is_there_until_its_deletion_begins(database):
+    users = [await make_user(name) for name in ("ada", "bob", "zoe", "deleter")]
+    assert [await is_there(user.id) for user in users] == [True] * 4
+    await begin(users[1])
+    assert [await is_there(user.id) for user in users] == [True, False, True, True]
 
 
 async def test_everything_of_the_account_goes_and_nothing_of_others(database, storage):

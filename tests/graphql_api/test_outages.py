@@ -157,7 +157,7 @@ async def test_an_upload_that_would_fill_the_disk_is_refused_with_the_limit(clie
     answer = await client.upload()
     assert answer.status_code == 507
     (error,) = answer.json()["errors"]
-    assert error["message"] == "The server has no room left for this upload (limit: min_free_bytes)."
+    assert error["message"] == "The server has no room left for this upload. (limit: min_free_bytes)"
     assert error["extensions"] == {"code": "LIMIT_EXCEEDED", "limit": "min_free_bytes"}
     assert not [record for record in caplog.records if record.exc_info]
 
