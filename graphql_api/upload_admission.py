@@ -3,7 +3,6 @@
 from collections.abc import Collection
 
 from graphql import (
-    DocumentNode,
     FieldNode,
     NamedTypeNode,
     OperationDefinitionNode,
@@ -16,14 +15,13 @@ from strawberry.types.arguments import convert_arguments
 
 from domain.errors import UserFacingError
 from domain.videos.service import check_room_for_video
+from graphql_api.analyses.new_video import settings_of_new_video
 from graphql_api.context import Context
 from graphql_api.execution.documents import Mistakes
 from graphql_api.execution.schema import ApiSchema
 from graphql_api.rate_limits.mutations import count_ahead
 from graphql_api.requests import GraphQLRequest
-from graphql_api.rules import check_cost, compile_cost
 from graphql_api.uploads import MultipartError
-from graphql_api.video_uploads import requested_settings
 
 _FILE_TYPE = "Upload"
 _UPLOAD_FIELD = "uploadVideos"
@@ -64,10 +62,11 @@ async def admit_upload(
     if operation is None:
         raise NotExecutableError(request)
     _require_files(operation, file_variables)
+    _, costs_too_much = schema.cost(checked, request.operation_name, request.variables)
     variables = get_variable_values(
         schema._schema, operation.variable_definitions or (), request.variables or {}, max_errors=1
     )
-    if isinstance(variables, list) or _costs_too_much(schema, checked.document, request):
+    if isinstance(variables, list) or costs_too_much is not None:
         raise NotExecutableError(request)
     if _has_wrong_settings(schema, context, operation, variables):
         raise NotExecutableError(request)
@@ -107,15 +106,10 @@ def _has_wrong_settings(
             config=schema.config,
         )
         try:
-            requested_settings(context, arguments.get("analyze"))
+            settings_of_new_video(context, arguments.get("analyze"))
         except UserFacingError:
             return True
     return False
-
-
-def _costs_too_much(schema: ApiSchema, document: DocumentNode, request: GraphQLRequest) -> bool:
-    cost = compile_cost(schema._schema, document, request.operation_name)
-    return check_cost(cost, request.variables, schema.limits)[1] is not None
 
 
 def _named(node: TypeNode) -> str:

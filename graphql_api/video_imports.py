@@ -6,19 +6,17 @@ from dataclasses import asdict
 import orjson
 import strawberry
 
-from domain.analyses.models import Analysis as AnalysisRow
-from domain.analyses.service import AnalysisSettings, check_idempotency_key, create_analysis
+from domain.analyses.service import AnalysisSettings, check_idempotency_key
 from domain.errors import InvalidError, LimitExceededError
 from domain.videos.idempotency import UploadKey
 from domain.videos.imports import create_import
-from domain.videos.models import Video as VideoRow
+from graphql_api.analyses.new_video import analyse_new_video, settings_of_new_video
 from graphql_api.analyses.settings import AnalysisSettingsInput
 from graphql_api.analyses.types import Analysis
-from graphql_api.context import Context, Info
+from graphql_api.context import Info
 from graphql_api.errors import Payload, user_error
 from graphql_api.fields import mutation
 from graphql_api.videos import Video
-from tasks.analyses import analysis_limits, complete_settings
 from tasks.imports.addresses import AddressPolicy, parse_networks
 from tasks.imports.errors import AddressRefusedError
 from tasks.imports.filenames import url_filename
@@ -54,14 +52,7 @@ class ImportMutations:
     ) -> ImportVideoPayload:
         context, app = info.context, info.context.state.settings
         checked = _checked(url, AddressPolicy(parse_networks(app.import_allowed_networks)))
-        settings = None
-        if analyze is not None:
-            settings = complete_settings(
-                analyze.requested(),
-                app.resolved_weights_dir(),
-                app.resolved_weights_mirror(),
-                ("analyze",),
-            )
+        settings = settings_of_new_video(context, analyze)
         row = await create_import(
             context.user_id,
             url,
@@ -73,8 +64,9 @@ class ImportMutations:
         payload = ImportVideoPayload(video=Video.from_row(row))
         if settings is not None:
             try:
-                analysis = await _create_analysis(context, row, settings, idempotency_key)
-                payload.analysis = Analysis.from_row(analysis)
+                payload.analysis = await analyse_new_video(
+                    context, row, settings, is_repeatable=idempotency_key is not None
+                )
             except LimitExceededError as error:
                 payload.user_errors.append(user_error(error.under("analyze"), ("analyze",)))
         return payload
@@ -91,15 +83,6 @@ def _checked(text: str, policy: AddressPolicy) -> ImportUrl:
             "The address in the URL is not public, nor in import_allowed_networks of this server.", ("url",)
         )
     return url
-
-
-async def _create_analysis(
-    context: Context, row: VideoRow, settings: AnalysisSettings, idempotency_key: str | None
-) -> AnalysisRow:
-    # As with uploads: the video's id is random, so no key of a person's own is the same by chance.
-    key = None if idempotency_key is None else f"upload of video {row.id}"
-    limits = analysis_limits(context.state.settings)
-    return await create_analysis(context.user_id, row, settings, key, limits=limits)
 
 
 def _upload_key(url: str, settings: AnalysisSettings | None, idempotency_key: str | None) -> UploadKey | None:

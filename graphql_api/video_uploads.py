@@ -8,8 +8,7 @@ import orjson
 import strawberry
 from strawberry.file_uploads import Upload
 
-from domain.analyses.models import Analysis as AnalysisRow
-from domain.analyses.service import AnalysisSettings, check_idempotency_key, create_analysis
+from domain.analyses.service import AnalysisSettings, check_idempotency_key
 from domain.errors import (
     IdempotencyMismatchError,
     InvalidError,
@@ -20,6 +19,7 @@ from domain.errors import (
 from domain.videos import models, service
 from domain.videos.idempotency import UploadKey, find_upload
 from domain.videos.stored_file import drop, keep_or_drop
+from graphql_api.analyses.new_video import analyse_new_video, settings_of_new_video
 from graphql_api.analyses.settings import AnalysisSettingsInput
 from graphql_api.analyses.types import Analysis
 from graphql_api.context import Context, Info
@@ -27,7 +27,6 @@ from graphql_api.errors import Payload, UserError, user_error
 from graphql_api.fields import mutation
 from graphql_api.uploads import StreamedFile
 from graphql_api.videos import Video
-from tasks.analyses import analysis_limits, complete_settings
 from tasks.doorbell import ring
 
 
@@ -60,7 +59,7 @@ class UploadMutations:
         context, payload = info.context, UploadVideosPayload()
         if not files:
             raise InvalidError("There is no file to upload.", ("files",))
-        request = _Request(context, files, requested_settings(context, analyze), idempotency_key)
+        request = _Request(context, files, settings_of_new_video(context, analyze), idempotency_key)
         await request.check()
         for number, upload in enumerate(files):
             try:
@@ -108,8 +107,9 @@ class _Request:
         row = await self._create_video(number, upload)
         payload.videos.append(Video.from_row(row))
         if self.settings is not None:
-            analysis = await self._create_analysis(row, self.settings)
-            payload.analyses.append(Analysis.from_row(analysis))
+            is_repeatable = self.idempotency_key is not None
+            analysis = await analyse_new_video(self.context, row, self.settings, is_repeatable=is_repeatable)
+            payload.analyses.append(analysis)
 
     async def _create_video(self, number: int, upload: StreamedFile) -> models.Video:
         state, streamed = self.context.state, self.context.upload
@@ -131,12 +131,6 @@ class _Request:
         await keep_or_drop(state.storage, row, upload.storage_key)
         return row
 
-    async def _create_analysis(self, row: models.Video, settings: AnalysisSettings) -> AnalysisRow:
-        # The video's id is random and was not known before: no key of a person's own is the same by chance.
-        key = None if self.idempotency_key is None else f"upload of video {row.id}"
-        limits = analysis_limits(self.context.state.settings)
-        return await create_analysis(self.context.user_id, row, settings, key, limits=limits)
-
     def _key_of(self, number: int) -> UploadKey | None:
         if self.idempotency_key is None:
             return None
@@ -150,20 +144,6 @@ class _Request:
         ]
         settings = None if self.settings is None else asdict(self.settings)
         return hashlib.sha256(orjson.dumps([files, settings])).hexdigest()
-
-
-def requested_settings(context: Context, analyze: AnalysisSettingsInput | None) -> AnalysisSettings | None:
-    """The settings of the analyses that an upload asks for; None if it asks for none.
-
-    Raises:
-        UserFacingError: Something is wrong with them.
-    """
-    if analyze is None:
-        return None
-    app = context.state.settings
-    return complete_settings(
-        analyze.requested(), app.resolved_weights_dir(), app.resolved_weights_mirror(), ("analyze",)
-    )
 
 
 def _file_error(error: UserFacingError, number: int) -> UserError:

@@ -9,7 +9,6 @@ from graphql import ExecutionResult as GraphQLExecutionResult
 from graphql.execution import execute
 from strawberry.exceptions import MissingQueryError
 from strawberry.execution import optimized_is_awaitable
-from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.execution import PreExecutionError
@@ -97,7 +96,7 @@ class ApiSchema(strawberry.Schema):
         if isinstance(checked, Mistakes):
             return self._refused(checked.errors)
         operation_name = operation_name or _first_name(checked.document)
-        extensions, error = self._cost(checked, operation_name, variable_values)
+        extensions, error = self.cost(checked, operation_name, variable_values)
         if error is not None:
             return self._refused([error])
         try:
@@ -125,22 +124,6 @@ class ApiSchema(strawberry.Schema):
         except Exception as error:
             return self._refused([GraphQLError(str(error), original_error=error)])
         return self._result(result, extensions)
-
-    @override
-    async def _prepare_operation_async(
-        self, context: ExecutionContext, extensions_runner: SchemaExtensionsRunner
-    ) -> PreExecutionError | None:
-        """Check the document of a subscription."""
-        checked = await self._checked(context.query, context.operation_name, context.allowed_operations)
-        context.graphql_document = checked.document
-        if isinstance(checked, Mistakes):
-            errors = checked.errors
-        else:
-            extensions, error = self._cost(checked, context.operation_name, context.variables)
-            context.extensions_results = extensions or {}
-            errors = [] if error is None else [error]
-        context.pre_execution_errors = errors
-        return PreExecutionError(data=None, errors=errors) if errors else None
 
     @override
     def process_errors(
@@ -180,7 +163,7 @@ class ApiSchema(strawberry.Schema):
             raise InvalidOperationTypeError(operation_type)
         return checked
 
-    def _cost(
+    def cost(
         self, checked: CheckedDocument, operation_name: str | None, variables: dict[str, Any] | None
     ) -> tuple[dict[str, Any] | None, GraphQLError | None]:
         """The cost as `extensions` tell it, and the error if it is too much."""

@@ -77,27 +77,11 @@ class RateLimiter:
             rate: How often is allowed.
             who: Whose count it is; each setting has its own.
         """
-
-        async def hit(storage: Storage) -> float:
-            limiter, wait_seconds = SlidingWindowCounterRateLimiter(storage), 0.0
-            for item in rate.items:
-                if not await limiter.hit(item, rate.setting, *who):
-                    wait_seconds = max(wait_seconds, await _until_reset(limiter, item, rate, who))
-            return wait_seconds
-
-        return await self.ask(hit) if rate.items else 0.0
+        return await self._wait_seconds(SlidingWindowCounterRateLimiter.hit, rate, who)
 
     async def wait_seconds(self, rate: Rate, *who: str) -> float:
         """How many seconds later one more is allowed, 0 for now; it is not counted."""
-
-        async def look(storage: Storage) -> float:
-            limiter, wait_seconds = SlidingWindowCounterRateLimiter(storage), 0.0
-            for item in rate.items:
-                if not await limiter.test(item, rate.setting, *who):
-                    wait_seconds = max(wait_seconds, await _until_reset(limiter, item, rate, who))
-            return wait_seconds
-
-        return await self.ask(look) if rate.items else 0.0
+        return await self._wait_seconds(SlidingWindowCounterRateLimiter.test, rate, who)
 
     async def forget(self, rate: Rate, *who: str) -> None:
         """Count from zero."""
@@ -124,6 +108,20 @@ class RateLimiter:
             # Each hit looks through all of them for what is over: rather forgotten than slow.
             self._memory = MemoryStorage()
         return await operation(self._memory)
+
+    async def _wait_seconds(
+        self, allows: Callable[..., Awaitable[bool]], rate: Rate, who: tuple[str, ...]
+    ) -> float:
+        """0 if every part of the rate allows it, else how many seconds later all do."""
+
+        async def look(storage: Storage) -> float:
+            limiter, wait_seconds = SlidingWindowCounterRateLimiter(storage), 0.0
+            for item in rate.items:
+                if not await allows(limiter, item, rate.setting, *who):
+                    wait_seconds = max(wait_seconds, await _until_reset(limiter, item, rate, who))
+            return wait_seconds
+
+        return await self.ask(look) if rate.items else 0.0
 
 
 def too_often(rate: Rate, what: str, wait_seconds: float) -> LimitExceededError:

@@ -11,6 +11,7 @@ from domain.uploads import models
 from domain.uploads.service import NewUpload, create_upload, open_uploads
 from domain.videos.filenames import safe_filename
 from domain.videos.service import get_video
+from graphql_api.analyses.new_video import settings_of_new_video
 from graphql_api.analyses.settings import AnalysisSettingsInput
 from graphql_api.context import Context, Info
 from graphql_api.errors import Payload
@@ -21,7 +22,7 @@ from graphql_api.resumable_uploads.limits import upload_limits
 from graphql_api.resumable_uploads.urls import upload_path
 from graphql_api.scalars import BigInt
 from graphql_api.videos import Video
-from tasks.analyses import analysis_limits, complete_settings
+from tasks.analyses import analysis_limits
 
 
 @strawberry.type(description="A file on its way in by the tus protocol, in as many requests as it takes.")
@@ -121,15 +122,9 @@ class ResumableUploadMutations:
         counted=True,
     )
     async def create_upload(self, info: Info, input: CreateUploadInput) -> CreateUploadPayload:
-        state, settings = info.context.state, None
-        app = state.settings
-        if input.analyze is not None:
-            settings = complete_settings(
-                input.analyze.requested(),
-                app.resolved_weights_dir(),
-                app.resolved_weights_mirror(),
-                ("analyze",),
-            )
+        state, app = info.context.state, info.context.state.settings
+        settings = settings_of_new_video(info.context, input.analyze)
+        if settings is not None:
             await analysis_limits(app).check(info.context.user_id)
         new = NewUpload(safe_filename(input.filename.encode()), input.size_bytes, settings)
         row = await create_upload(

@@ -133,7 +133,7 @@ async def open_stream(prepared: Prepared) -> tuple[AsyncIterable[Any], Renderer]
         RefusedError: It passes a limit, the variables are wrong, or the resolver refuses.
     """
     schema, request = prepared.schema, prepared.request
-    extensions, excess = schema._cost(prepared.checked, prepared.operation_name, request.variables)
+    extensions, excess = schema.cost(prepared.checked, prepared.operation_name, request.variables)
     if excess is not None:
         raise prepared.refusal(excess)
     executor = CompilingExecutor.build(
