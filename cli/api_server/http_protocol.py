@@ -92,7 +92,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         view = memoryview(data)
         self._slices.extend(view[start : start + _SLICE_BYTES] for start in range(0, len(view), _SLICE_BYTES))
         self._held_flow.hold()
-        self.transport.pause_reading()
         if not is_under_way:
             self._take_slice()
 
@@ -115,8 +114,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.loop.call_later(_TINY_CHUNKS_PAUSE_SECONDS, self._take_slice)
         elif self._slices:
             self.loop.call_soon(self._take_slice)
-        elif not self.flow.read_paused and not self.transport.is_closing():
-            self.transport.resume_reading()
         else:
             self._held_flow.release()
 
