@@ -2,13 +2,21 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import supervision as sv
 from numpy.typing import NDArray
 
+Boxes = NDArray[np.number[Any]]
+"""Corners in pixels, (n, 4): xmin, ymin, xmax, ymax."""
+
+Confidences = NDArray[np.number[Any]]
+"""One in [0, 1] for each box, (n,)."""
+
+NO_TRACK = -1
+
 TrackIds = NDArray[np.int64]
-"""One id for each detection; -1 for one that belongs to no confirmed track."""
+"""One id for each detection; `NO_TRACK` for one that belongs to no confirmed track."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,13 +59,19 @@ class AbstractTracker(ABC):
     """Tracks the things of one label. Its whole state must survive `pickle`."""
 
     @abstractmethod
-    def update(self, detections: sv.Detections, timestamp_seconds: float) -> TrackIds:
-        """The track ids of one frame's detections, in their order.
+    def update(self, boxes: Boxes, confidences: Confidences, timestamp_seconds: float) -> TrackIds:
+        """The track ids of one frame's detections, of which there may be none, in their order.
 
         Args:
-            detections: With boxes and confidence; may be empty.
+            boxes: Where they are.
+            confidences: Of each.
             timestamp_seconds: Of the frame; must not go back.
         """
+
+    @property
+    def is_following(self) -> bool:
+        """Whether a frame without any detection could change something."""
+        return True
 
     @property
     def is_idle(self) -> bool:

@@ -3,6 +3,7 @@
 from trackers import ByteTrackTracker
 
 from ml_models.tracking.base import TrackingParameters
+from ml_models.tracking.iou import FewBoxesIoU
 from ml_models.tracking.library import LibraryTracker, lost_track_buffer
 
 
@@ -18,6 +19,7 @@ class ByteTrack(LibraryTracker):
             ByteTrackTracker(
                 lost_track_buffer=lost_track_buffer(parameters),
                 frame_rate=parameters.frames_per_second,
+                iou=FewBoxesIoU(),
                 track_activation_threshold=parameters.min_confidence,
                 high_conf_det_threshold=parameters.min_confidence,
                 minimum_consecutive_frames=parameters.min_consecutive_frames,

@@ -4,17 +4,24 @@ import math
 import pickle
 from functools import lru_cache
 from importlib.metadata import version
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import supervision as sv
 from numpy.typing import NDArray
 
 from ml_models.errors import TrackerStateError
-from ml_models.tracking.base import AbstractTracker, TrackIds, TrackingParameters
+from ml_models.tracking.base import (
+    NO_TRACK,
+    AbstractTracker,
+    Boxes,
+    Confidences,
+    TrackIds,
+    TrackingParameters,
+)
 from ml_models.tracking.factory import DEFAULT_TRACKER, create_tracker
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @lru_cache(maxsize=1)
@@ -22,11 +29,8 @@ def _library_version() -> str:
     return version("trackers")
 
 
-_NO_DETECTIONS = sv.Detections(
-    xyxy=np.empty((0, 4), dtype=np.float32),
-    confidence=np.empty(0, dtype=np.float32),
-    data={"class_name": np.empty(0, dtype=str)},
-)
+_NO_BOXES = np.empty((0, 4), dtype=np.float32)
+_NO_CONFIDENCES = np.empty(0, dtype=np.float32)
 
 
 class LabelTracker:
@@ -48,6 +52,7 @@ class LabelTracker:
         self._tracker = tracker
         self._parameters = parameters
         self._trackers: dict[str, AbstractTracker] = {}
+        self._following: dict[str, None] = {}
         self._numbers: dict[tuple[str, int], int] = {}
         self._count = 0
         self._timestamp_seconds = -math.inf
@@ -67,7 +72,7 @@ class LabelTracker:
             ValueError: The time is before that of the last frame, or no number, or there is no confidence.
         """
         if not len(detections):
-            detections = _NO_DETECTIONS
+            return self.update_boxes(_NO_BOXES, _NO_CONFIDENCES, np.empty(0, dtype=object), timestamp_seconds)
         if detections.confidence is None:
             raise ValueError("detections without confidence cannot be tracked")
         labels = np.asarray(detections.data["class_name"])
@@ -75,33 +80,47 @@ class LabelTracker:
 
     def update_boxes(
         self,
-        boxes: NDArray[Any],
-        confidence: NDArray[Any],
+        boxes: Boxes,
+        confidences: Confidences,
         labels: NDArray[Any],
         timestamp_seconds: float,
     ) -> TrackIds:
-        """As `update`, for those who have arrays: boxes (n, 4), confidence (n,), labels (n,)."""
+        """As `update`, for those who have arrays: labels are strings, (n,)."""
         if not self._timestamp_seconds <= timestamp_seconds < math.inf:
             raise ValueError(f"frame at {timestamp_seconds} s after one at {self._timestamp_seconds} s")
         self._timestamp_seconds = timestamp_seconds
-        ids = np.full(len(boxes), -1, dtype=np.int64)
-        is_strong = confidence >= self._parameters.min_confidence
-        present, strong = set(labels.tolist()), set(labels[is_strong].tolist())
-        for label in sorted(present - self._trackers.keys()):
-            self._trackers[label] = create_tracker(self._tracker, self._parameters)
-        for label, tracker in self._trackers.items():
-            if label not in strong and tracker.is_idle:
+        is_strong = (confidences >= self._parameters.min_confidence).tolist()
+        names = labels.tolist()
+        present: dict[str, list[int]] = {}
+        for row, label in enumerate(names):
+            present.setdefault(label, []).append(row)
+        strong = {label for label, is_one in zip(names, is_strong, strict=True) if is_one}
+        for label in [label for label in self._following if label not in present]:
+            self._update(label, _NO_BOXES, _NO_CONFIDENCES, timestamp_seconds)
+        numbers = [NO_TRACK] * len(names)
+        for label, rows in present.items():
+            if label not in self._trackers:
+                self._trackers[label] = create_tracker(self._tracker, self._parameters)
+            if label not in strong and self._trackers[label].is_idle:
                 continue
-            if label in present:
-                members = np.flatnonzero(labels == label)
-                of_label = sv.Detections(xyxy=boxes[members], confidence=confidence[members])
-                ids[members] = tracker.update(of_label, timestamp_seconds)
-            else:
-                tracker.update(_NO_DETECTIONS, timestamp_seconds)
-        if not strong:
-            return np.full(len(boxes), -1, dtype=np.int64)
-        ids[~is_strong] = -1
-        return self._numbered(labels, ids)
+            ids = self._update(label, boxes[rows], confidences[rows], timestamp_seconds)
+            for row, track_id in zip(rows, ids, strict=True):
+                numbers[row] = track_id if is_strong[row] else NO_TRACK
+        for row, track_id in enumerate(numbers):
+            if track_id != NO_TRACK:
+                numbers[row] = self._number(names[row], track_id)
+        return np.array(numbers, dtype=np.int64)
+
+    def _update(
+        self, label: str, boxes: Boxes, confidences: Confidences, timestamp_seconds: float
+    ) -> list[int]:
+        tracker = self._trackers[label]
+        ids = tracker.update(boxes, confidences, timestamp_seconds)
+        if tracker.is_following:
+            self._following[label] = None
+        else:
+            self._following.pop(label, None)
+        return cast("list[int]", ids.tolist())
 
     def to_bytes(self) -> bytes:
         """The whole state: `from_bytes` goes on from it exactly as this object would.
@@ -130,13 +149,10 @@ class LabelTracker:
         tracker.__dict__.update(attributes)
         return tracker
 
-    def _numbered(self, labels: NDArray[Any], ids: TrackIds) -> TrackIds:
-        """Each label's own ids, as numbers that count through all labels."""
-        numbers = ids.copy()
-        for position in np.flatnonzero(ids >= 0):
-            key = (str(labels[position]), int(ids[position]))
-            if key not in self._numbers:
-                self._count += 1
-                self._numbers[key] = self._count
-            numbers[position] = self._numbers[key]
-        return numbers
+    def _number(self, label: str, track_id: int) -> int:
+        """The number of a track of a label, counted through all labels."""
+        number = self._numbers.get((label, track_id))
+        if number is None:
+            self._count += 1
+            number = self._numbers[label, track_id] = self._count
+        return number

@@ -6,10 +6,16 @@ from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
-import supervision as sv
 from numpy.typing import NDArray
 
-from ml_models.tracking.base import AbstractTracker, TrackIds, TrackingParameters
+from ml_models.tracking.base import (
+    NO_TRACK,
+    AbstractTracker,
+    Boxes,
+    Confidences,
+    TrackIds,
+    TrackingParameters,
+)
 
 _BUFFER_RATE = 30.0
 _MIN_BUFFER_FRAMES = 3
@@ -35,7 +41,7 @@ class _Rows:
 
     __slots__ = ("confidence", "rows", "tracker_id", "xyxy")
 
-    def __init__(self, xyxy: NDArray[Any], confidence: NDArray[Any] | None, rows: NDArray[Any]) -> None:
+    def __init__(self, xyxy: Boxes, confidence: Confidences, rows: NDArray[np.int64]) -> None:
         self.xyxy = xyxy
         self.confidence = confidence
         self.rows = rows
@@ -45,8 +51,7 @@ class _Rows:
         return len(self.rows)
 
     def __getitem__(self, index: Any) -> "_Rows":
-        confidence = None if self.confidence is None else self.confidence[index]
-        return _Rows(self.xyxy[index], confidence, self.rows[index])
+        return _Rows(self.xyxy[index], self.confidence[index], self.rows[index])
 
 
 class LibraryTracker(AbstractTracker):
@@ -62,14 +67,14 @@ class LibraryTracker(AbstractTracker):
         self._min_confidence = min_confidence
         self._timestamp_seconds = -math.inf
 
-    def update(self, detections: sv.Detections, timestamp_seconds: float) -> TrackIds:
+    def update(self, boxes: Boxes, confidences: Confidences, timestamp_seconds: float) -> TrackIds:
         """As `AbstractTracker.update`; a frame at the time of the last one moves no track."""
-        ids = np.full(len(detections), -1, dtype=np.int64)
-        if not len(detections) and not self._tracker.tracks:
+        ids = np.full(len(boxes), NO_TRACK, dtype=np.int64)
+        if not len(boxes) and not self.is_following:
             return ids  # no track to move, nothing to match: the library's update would do nothing either
-        if self.is_idle and not self._is_any_strong(detections):
+        if self.is_idle and not (confidences >= self._min_confidence).any():
             return ids  # nothing that begins one
-        rows = _Rows(detections.xyxy, detections.confidence, np.arange(len(detections)))
+        rows = _Rows(boxes, confidences, np.arange(len(boxes)))
         is_repeated = timestamp_seconds == self._timestamp_seconds
         self._timestamp_seconds = timestamp_seconds
         with warnings.catch_warnings() if is_repeated else nullcontext():
@@ -80,13 +85,14 @@ class LibraryTracker(AbstractTracker):
             ids[tracked.rows] = tracked.tracker_id
         return ids
 
-    def _is_any_strong(self, detections: sv.Detections) -> bool:
-        confidence = detections.confidence
-        return confidence is None or bool((confidence >= self._min_confidence).any())
+    @property
+    def is_following(self) -> bool:
+        """Whether there is a track."""
+        return bool(self._tracker.tracks)
 
     @property
     def is_idle(self) -> bool:
-        """Whether there is no track."""
+        """Whether there is none."""
         return not self._tracker.tracks
 
     def reset(self) -> None:

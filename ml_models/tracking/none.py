@@ -1,9 +1,15 @@
 """No tracking."""
 
 import numpy as np
-import supervision as sv
 
-from ml_models.tracking.base import AbstractTracker, TrackIds, TrackingParameters
+from ml_models.tracking.base import (
+    NO_TRACK,
+    AbstractTracker,
+    Boxes,
+    Confidences,
+    TrackIds,
+    TrackingParameters,
+)
 
 
 class NoTracker(AbstractTracker):
@@ -12,9 +18,14 @@ class NoTracker(AbstractTracker):
     def __init__(self, parameters: TrackingParameters) -> None:
         pass
 
-    def update(self, detections: sv.Detections, timestamp_seconds: float) -> TrackIds:
-        """-1 for each."""
-        return np.full(len(detections), -1, dtype=np.int64)
+    def update(self, boxes: Boxes, confidences: Confidences, timestamp_seconds: float) -> TrackIds:
+        """`NO_TRACK` for each."""
+        return np.full(len(boxes), NO_TRACK, dtype=np.int64)
+
+    @property
+    def is_following(self) -> bool:
+        """Never."""
+        return False
 
     @property
     def is_idle(self) -> bool:

@@ -3,6 +3,7 @@
 from trackers import SORTTracker
 
 from ml_models.tracking.base import TrackingParameters
+from ml_models.tracking.iou import FewBoxesIoU
 from ml_models.tracking.library import LibraryTracker, lost_track_buffer
 
 
@@ -14,6 +15,7 @@ class Sort(LibraryTracker):
             SORTTracker(
                 lost_track_buffer=lost_track_buffer(parameters),
                 frame_rate=parameters.frames_per_second,
+                iou=FewBoxesIoU(),
                 track_activation_threshold=parameters.min_confidence,
                 minimum_consecutive_frames=parameters.min_consecutive_frames,
                 minimum_iou_threshold=0.3 if parameters.min_iou is None else parameters.min_iou,

@@ -11,11 +11,14 @@ from media.overlay import OverlayBox, write_overlay
 from media.timeline import Timeline
 from tasks.process.protocol import Message
 from tasks.process.report import Report
-from tasks.results.table import SegmentTable
+from tasks.results.table import SegmentTable, merged
 from tasks.results.writers import WRITERS
 
 _KEPT_BYTES = 16 * 2**20
 """Up to so many bytes of stored detections are held in memory at once."""
+
+_ROWS_AT_ONCE = 8192
+"""Writing many small tables takes longer than one large; their rows are Python's objects for a while."""
 
 
 def summarise(values: dict[str, Any], blobs: Sequence[bytes], report: Report) -> Message:
@@ -43,13 +46,21 @@ def summarise(values: dict[str, Any], blobs: Sequence[bytes], report: Report) ->
 
 def _reader(paths: Sequence[str], on_table: Callable[[], None]) -> Callable[[], Iterable[SegmentTable]]:
     """Gives the tables each time it is called: read once if they are small, else one after the other."""
-    is_small = sum(Path(path).stat().st_size for path in paths) <= _KEPT_BYTES
-    kept = [SegmentTable.from_parquet(path) for path in paths] if is_small else None
 
-    def tables() -> Iterator[SegmentTable]:
-        for table in kept if kept is not None else map(SegmentTable.from_parquet, paths):
+    def read() -> Iterator[SegmentTable]:
+        for table in merged(map(SegmentTable.from_parquet, paths), _ROWS_AT_ONCE):
             on_table()
             yield table
+
+    is_small = sum(Path(path).stat().st_size for path in paths) <= _KEPT_BYTES
+    kept = list(read()) if is_small else None
+
+    def tables() -> Iterator[SegmentTable]:
+        for table in kept or ():
+            on_table()
+            yield table
+        if kept is None:
+            yield from read()
 
     return tables
 

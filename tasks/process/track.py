@@ -12,13 +12,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ml_models.tracking.base import TrackingParameters
+from ml_models.tracking.base import NO_TRACK, TrackingParameters
 from ml_models.tracking.label_tracker import LabelTracker
 from tasks.process.protocol import Message
 from tasks.process.report import Report
 from tasks.results.table import TRACKED_SCHEMA, SegmentTable
 
-_NO_TRACK = -1
 _GC_THRESHOLDS = (50_000, 20, 100)
 """Rarer than Python's own: tracking makes many small objects and no cycles, and is a tenth faster so."""
 
@@ -91,7 +90,7 @@ def _track(values: dict[str, Any], tables: Sequence[bytes], tracker: LabelTracke
 def _tracked(segment: SegmentTable, tracker: LabelTracker, on_frame: Callable[[], None]) -> SegmentTable:
     ids = _track_ids(segment, tracker, on_frame)
     table = segment.detections.append_column(
-        TRACKED_SCHEMA.field("track_id"), pa.array(ids, pa.int32(), mask=ids == _NO_TRACK)
+        TRACKED_SCHEMA.field("track_id"), pa.array(ids, pa.int32(), mask=ids == NO_TRACK)
     )
     return SegmentTable(table, segment.frame_index, segment.timestamp_seconds)
 
@@ -99,7 +98,7 @@ def _tracked(segment: SegmentTable, tracker: LabelTracker, on_frame: Callable[[]
 def _track_ids(
     segment: SegmentTable, tracker: LabelTracker, on_frame: Callable[[], None]
 ) -> npt.NDArray[np.int64]:
-    """The track of each detection, `_NO_TRACK` for none; the tracker sees every frame, also empty ones."""
+    """The track of each detection, `NO_TRACK` for none; the tracker sees every frame, also empty ones."""
     table = segment.detections
     boxes = np.stack([table[name].to_numpy() for name in ("x1", "y1", "x2", "y2")], axis=1)
     confidences = table["confidence"].to_numpy()
@@ -107,7 +106,7 @@ def _track_ids(
     frames = table["frame_index"].to_numpy()
     starts = np.searchsorted(frames, segment.frame_index, side="left")
     ends = np.searchsorted(frames, segment.frame_index, side="right")
-    ids = np.full(len(table), _NO_TRACK, dtype=np.int64)
+    ids = np.full(len(table), NO_TRACK, dtype=np.int64)
     for start, end, timestamp_seconds in zip(starts, ends, segment.timestamp_seconds.tolist(), strict=True):
         frame = slice(start, end)
         ids[frame] = tracker.update_boxes(boxes[frame], confidences[frame], labels[frame], timestamp_seconds)

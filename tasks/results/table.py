@@ -2,7 +2,7 @@
 
 import io
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +54,8 @@ class SegmentTable:
             }
         )
         output = io.BytesIO()
-        pq.write_table(table, output, compression="zstd")
+        # A segment is read as a whole, so statistics have no use, and few but labels repeat.
+        pq.write_table(table, output, compression="zstd", use_dictionary=["label"], write_statistics=False)
         return output.getvalue()
 
     @classmethod
@@ -72,14 +73,54 @@ class SegmentTable:
 
     def kept(self, min_confidence: float, labels: Sequence[str] | None) -> "SegmentTable":
         """Only detections of these labels (None: all) with at least this confidence."""
-        mask = pc.greater_equal(self.detections["confidence"], pa.scalar(min_confidence, pa.float32()))
-        if labels is not None:
-            mask = pc.and_(mask, pc.is_in(self.detections["label"], pa.array(list(labels), pa.string())))
+        mask = _mask(self.detections, min_confidence, labels)
         return SegmentTable(self.detections.filter(mask), self.frame_index, self.timestamp_seconds)
 
     def counts(self) -> dict[str, int]:
         """Detections by label."""
-        return dict(sorted(Counter(self.detections["label"].to_pylist()).items()))
+        return _counts(self.detections)
+
+
+def detection_counts(data: bytes, min_confidence: float, labels: Sequence[str] | None) -> dict[str, int]:
+    """Detections by label of what `SegmentTable.to_parquet` wrote, of those that would be kept."""
+    with pq.ParquetFile(pa.BufferReader(data)) as file:
+        table = file.read(columns=["label", "confidence"], use_threads=False)
+    return _counts(table.filter(_mask(table, min_confidence, labels)))
+
+
+def _mask(detections: pa.Table, min_confidence: float, labels: Sequence[str] | None) -> pa.Array:
+    mask = pc.greater_equal(detections["confidence"], pa.scalar(min_confidence, pa.float32()))
+    if labels is not None:
+        mask = pc.and_(mask, pc.is_in(detections["label"], pa.array(list(labels), pa.string())))
+    return mask
+
+
+def _counts(detections: pa.Table) -> dict[str, int]:
+    return dict(sorted(Counter(detections["label"].to_pylist()).items()))
+
+
+def merged(tables: Iterable[SegmentTable], max_rows: int) -> Iterator[SegmentTable]:
+    """The same frames in fewer tables: what follows each other is put together, up to so many detections."""
+    waiting: list[SegmentTable] = []
+    row_count = 0
+    for table in tables:
+        if waiting and row_count + len(table.detections) > max_rows:
+            yield _joined(waiting)
+            waiting, row_count = [], 0
+        waiting.append(table)
+        row_count += len(table.detections)
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joined(tables: Sequence[SegmentTable]) -> SegmentTable:
+    if len(tables) == 1:
+        return tables[0]
+    return SegmentTable(
+        pa.concat_tables([table.detections.replace_schema_metadata() for table in tables]).combine_chunks(),
+        np.concatenate([table.frame_index for table in tables]),
+        np.concatenate([table.timestamp_seconds for table in tables]),
+    )
 
 
 class SegmentTableBuilder:

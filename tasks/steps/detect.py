@@ -26,7 +26,7 @@ from tasks.process.pool import AnalysisProcess
 from tasks.process.protocol import Message
 from tasks.progress import push_progress
 from tasks.results.cache import detections_key
-from tasks.results.table import SegmentTable
+from tasks.results.table import detection_counts
 from tasks.runtime import Runtime
 from tasks.steps.guarded import LostClaimError, guarded
 from tasks.steps.outcome import Outcome, outcome_of
@@ -76,8 +76,7 @@ async def _stored_counts(runtime: Runtime, analysis: Analysis, key: str) -> dict
         data = await runtime.storage.get(key)
     except FileMissingError:
         return None
-    table = SegmentTable.from_parquet(data)
-    return table.kept(analysis.min_confidence, analysis.labels).counts()
+    return detection_counts(data, analysis.min_confidence, analysis.labels)
 
 
 async def _detect_or_recount(

@@ -11,7 +11,7 @@ from ml_models.catalog import find_spec
 from ml_models.errors import MLModelError
 from storage.errors import FileMissingError
 from tasks.results.cache import detections_key
-from tasks.results.table import SegmentTable
+from tasks.results.table import detection_counts
 from tasks.runtime import Runtime
 
 _READ_AT_ONCE = 16
@@ -38,10 +38,6 @@ async def stored_counts(
                 data = await runtime.storage.get(key)
             except FileMissingError:
                 return None
-            return await asyncio.to_thread(_counts, data, analysis.min_confidence, analysis.labels)
+            return await asyncio.to_thread(detection_counts, data, analysis.min_confidence, analysis.labels)
 
     return await asyncio.gather(*(counts(plan) for plan in plans))
-
-
-def _counts(data: bytes, min_confidence: float, labels: list[str] | None) -> dict[str, int]:
-    return SegmentTable.from_parquet(data).kept(min_confidence, labels).counts()

@@ -208,7 +208,7 @@ def test_a_state_of_another_version_is_refused(part):
     written[part] = "0.1"
     with pytest.raises(TrackerStateError, match="track again from the start"):
         LabelTracker.from_bytes(pickle.dumps(tuple(written)))
-    assert label_tracker._FORMAT == 1
+    assert label_tracker._FORMAT == 2
 
 
 coordinates = st.tuples(st.floats(0, 600, width=32), st.floats(0, 600, width=32))

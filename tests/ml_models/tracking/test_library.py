@@ -48,7 +48,7 @@ def test_ids_are_those_of_the_library(name, persons):
     assert any(not len(found) for _, found in persons)
     given = set()
     for seconds, found in persons:
-        ids = tracker.update(found, seconds)
+        ids = tracker.update(found.xyxy, found.confidence, seconds)
         bare = sv.Detections(
             xyxy=found.xyxy, confidence=found.confidence, data={"row": np.arange(len(found))}
         )
@@ -65,6 +65,8 @@ def test_ids_are_those_of_the_library(name, persons):
 @pytest.mark.parametrize("name", DIRECT)
 def test_reset_starts_anew(name, persons):
     tracker = create_tracker(name, PARAMETERS)
-    first = [tracker.update(found, seconds).tolist() for seconds, found in persons]
+    first = [tracker.update(found.xyxy, found.confidence, seconds).tolist() for seconds, found in persons]
     tracker.reset()
-    assert [tracker.update(found, seconds).tolist() for seconds, found in persons] == first
+    assert [
+        tracker.update(found.xyxy, found.confidence, seconds).tolist() for seconds, found in persons
+    ] == first
