@@ -27,7 +27,8 @@ from cli.api_server.websocket_protocol import BoundedWebSocketProtocol
 from domain.accounts.service import AccountSettings, sign_up
 from domain.analyses.models import Analysis, AnalysisStatus, LabelTotal
 from domain.analyses.progress import LabelCount, ProgressSnapshot
-from domain.analyses.service import AnalysisSettings, create_analysis
+from domain.analyses.service import create_analysis
+from domain.analyses.settings import AnalysisSettings
 from domain.database import connect, disconnect, migrate
 from domain.videos.models import Video
 from graphql_api.context import AppState

@@ -85,6 +85,9 @@ _VALUES: Mapping[str, Mapping[str, str]] = {
         "CSV": "A line for each detection, with a header.",
         "PARQUET": "The detections as a Parquet table.",
         "MOT": "The text form of the MOT Challenge.",
+        "DETECTIONS_LIST": "A plain JSON array of detections: coordinates, confidence, timestamp, item name.",
+        "COCO": "COCO's JSON: an image for each analysed frame, an annotation for each detection.",
+        "CVAT": "XML of CVAT for video 1.1: a track for each thing followed.",
     },
     "Tracker": {
         "NONE": "Detections are not joined.",

@@ -6,7 +6,8 @@ from dataclasses import asdict
 import orjson
 import strawberry
 
-from domain.analyses.service import AnalysisSettings, check_idempotency_key
+from domain.analyses.service import check_idempotency_key
+from domain.analyses.settings import AnalysisSettings
 from domain.errors import InvalidError, LimitExceededError
 from domain.videos.idempotency import UploadKey
 from domain.videos.imports import create_import

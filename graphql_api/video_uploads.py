@@ -8,7 +8,8 @@ import orjson
 import strawberry
 from strawberry.file_uploads import Upload
 
-from domain.analyses.service import AnalysisSettings, check_idempotency_key
+from domain.analyses.service import check_idempotency_key
+from domain.analyses.settings import AnalysisSettings
 from domain.errors import (
     IdempotencyMismatchError,
     InvalidError,

@@ -8,14 +8,19 @@ from uuid import UUID
 from redis.asyncio import Redis
 
 from domain.analyses.models import Analysis, Tracker
-from domain.analyses.progress import publish, take_snapshot
-from domain.analyses.service import (
-    AnalysisLimits,
-    AnalysisSettings,
-    change_status,
-    check_idempotency_key,
-    create_analysis,
+from domain.analyses.options import (
+    AnalysisMode,
+    Counting,
+    CountingLine,
+    DetectionOptions,
+    Point,
+    Tiling,
+    TrackingOptions,
+    Zone,
 )
+from domain.analyses.progress import publish, take_snapshot
+from domain.analyses.service import AnalysisLimits, change_status, check_idempotency_key, create_analysis
+from domain.analyses.settings import AnalysisSettings
 from domain.analyses.transitions import Action
 from domain.errors import InvalidError, ModelUnavailableError
 from domain.videos.files import timeline_key
@@ -27,6 +32,19 @@ from settings import Settings
 from storage.base import AbstractStorage
 from tasks.doorbell import ring
 from tasks.redis_clients import try_redis
+
+_PLAIN = (
+    "tracker",
+    "frame_stride",
+    "min_confidence",
+    "labels",
+    "start_seconds",
+    "end_seconds",
+    "create_people",
+    "overlay",
+    "crops",
+)
+"""What of `RequestedSettings` is of the same name in `AnalysisSettings`."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +60,24 @@ class RequestedSettings:
     end_seconds: float | None = None
     create_people: bool | None = None
     overlay: bool | None = None
+    crops: bool | None = None
+    mode: AnalysisMode | None = None
+    region: tuple[Point, ...] | None = None
+    tiling: Tiling | None = None
+    motion_gating: bool | None = None
+    tracker_parameters: TrackingOptions | None = None
+    lines: tuple[CountingLine, ...] | None = None
+    zones: tuple[Zone, ...] | None = None
+
+    def detection(self) -> DetectionOptions:
+        """How frames are looked at."""
+        mode = self.mode or AnalysisMode.EXACT
+        gating = mode == AnalysisMode.FAST if self.motion_gating is None else self.motion_gating
+        return DetectionOptions(mode, self.region, self.tiling, gating)
+
+    def counting(self) -> Counting:
+        """What is counted where."""
+        return Counting(self.lines or (), self.zones or ())
 
 
 def complete_settings(
@@ -54,12 +90,16 @@ def complete_settings(
         InvalidError: a value is out of range; its path is below `path`.
     """
     spec = _find_model(requested.ml_model, weights_dir, mirror, path)
-    defaults = AnalysisSettings(spec.name)
     if requested.labels is not None:
         requested = replace(requested, labels=tuple(dict.fromkeys(requested.labels)))
-    given = {name: value for name, value in vars(requested).items() if value is not None}
+    given = {name: getattr(requested, name) for name in _PLAIN}
+    given = {name: value for name, value in given.items() if value is not None}
     settings = AnalysisSettings(
-        **{**vars(defaults), "min_confidence": spec.default_confidence, **given, "ml_model": spec.name}
+        ml_model=spec.name,
+        **{"min_confidence": spec.default_confidence, **given},
+        detection=requested.detection(),
+        tracking=requested.tracker_parameters or TrackingOptions(),
+        counting=requested.counting(),
     )
     settings.check(path)
     if settings.min_confidence < spec.floor_confidence:
@@ -70,13 +110,21 @@ def complete_settings(
         )
     if settings.create_people:
         raise InvalidError("createPeople is not available in this version.", path=(*path, "create_people"))
-    unknown = [label for label in settings.labels or () if label not in spec.labels]
+    _check_labels(spec, settings.labels, path)
+    for number, line in enumerate(settings.counting.lines):
+        _check_labels(spec, line.labels, (*path, "lines", str(number)))
+    for number, zone in enumerate(settings.counting.zones):
+        _check_labels(spec, zone.labels, (*path, "zones", str(number)))
+    return settings
+
+
+def _check_labels(spec: MLModelSpec, labels: Sequence[str] | None, path: Sequence[str]) -> None:
+    unknown = [label for label in labels or () if label not in spec.labels]
     if unknown:
         shown = ", ".join(spec.labels[:10]) + (", …" if len(spec.labels) > 10 else "")
         raise InvalidError(
             f"{spec.name} has no label {unknown[0]!r}; it has: {shown}.", path=(*path, "labels")
         )
-    return settings
 
 
 def _find_model(name: str | None, weights_dir: Path, mirror: str | None, path: Sequence[str]) -> MLModelSpec:

@@ -87,5 +87,7 @@ async def _unused(sha256: str, keys: list[str]) -> set[str]:
             fingerprint = find_spec(segment.ml_model).fingerprint()
         except MLModelError:
             return set()  # where its detections lie is known again when its package is back
-        unused.discard(detections_key(sha256, segment.plan, segment.frame_stride, fingerprint))
+        unused.discard(
+            detections_key(sha256, segment.plan, segment.frame_stride, fingerprint, segment.detection_options)
+        )
     return unused

@@ -12,6 +12,9 @@ class ResultFormat(StrEnum):
     CSV = "CSV"
     PARQUET = "PARQUET"
     MOT = "MOT"
+    DETECTIONS_LIST = "DETECTIONS_LIST"
+    COCO = "COCO"
+    CVAT = "CVAT"
 
 
 RESULT_FILES: dict[ResultFormat, tuple[str, str]] = {
@@ -20,10 +23,14 @@ RESULT_FILES: dict[ResultFormat, tuple[str, str]] = {
     ResultFormat.CSV: ("result.csv", "text/csv"),
     ResultFormat.PARQUET: ("result.parquet", "application/vnd.apache.parquet"),
     ResultFormat.MOT: ("result.mot.txt", "text/plain"),
+    ResultFormat.DETECTIONS_LIST: ("result.detections.json", "application/json"),
+    ResultFormat.COCO: ("result.coco.json", "application/json"),
+    ResultFormat.CVAT: ("result.cvat.xml", "application/xml"),
 }
 """File name and media type of each format."""
 
 OVERLAY_FILE = "overlay.mp4"
+CROPS_FILE = "crops.zip"
 
 
 def analysis_prefix(analysis_id: UUID) -> str:
@@ -39,6 +46,11 @@ def result_key(analysis_id: UUID, result_format: ResultFormat) -> str:
 def overlay_key(analysis_id: UUID) -> str:
     """The video with boxes drawn on it."""
     return f"{analysis_prefix(analysis_id)}/{OVERLAY_FILE}"
+
+
+def crops_key(analysis_id: UUID) -> str:
+    """The zip of the best pictures of each track."""
+    return f"{analysis_prefix(analysis_id)}/{CROPS_FILE}"
 
 
 def tracked_key(analysis_id: UUID, number: int) -> str:

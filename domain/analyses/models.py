@@ -68,6 +68,11 @@ class Analysis(Leased):
     end_seconds = fields.FloatField(null=True)
     create_people = fields.BooleanField(default=False)
     overlay = fields.BooleanField(default=False)
+    crops = fields.BooleanField(default=False)
+    detection_options = fields.JSONField[dict[str, Any] | None](null=True)
+    """Of `domain.analyses.options.DetectionOptions`; null for the defaults, as the two below."""
+    tracking_options = fields.JSONField[dict[str, Any] | None](null=True)
+    counting = fields.JSONField[dict[str, Any] | None](null=True)
 
     status = fields.CharEnumField(AnalysisStatus, default=AnalysisStatus.QUEUED, max_length=16)
     error_message = fields.TextField(null=True)

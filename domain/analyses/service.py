@@ -1,16 +1,16 @@
 """What may be done with analyses."""
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-import orjson
 from tortoise.exceptions import IntegrityError
 from tortoise.queryset import QuerySet
 from tortoise.transactions import in_transaction
 
-from domain.analyses.models import Analysis, AnalysisStatus, Tracker
+from domain.analyses.models import Analysis, AnalysisStatus
+from domain.analyses.options import stored_options
+from domain.analyses.settings import AnalysisSettings
 from domain.analyses.status import apply
 from domain.analyses.transitions import ALREADY_DONE, Action
 from domain.errors import (
@@ -24,50 +24,10 @@ from domain.events import EventKind, record_event
 from domain.pages import Rows
 from domain.videos.models import Video, VideoStatus
 
-MAX_FRAME_STRIDE = 10_000
 MAX_IDEMPOTENCY_KEY_LENGTH = 255
 MAX_PRIORITY = 100
 
 _UNFINISHED = [status for status in AnalysisStatus if not status.is_final]
-
-
-@dataclass(frozen=True)
-class AnalysisSettings:
-    """What to analyse and how. `labels` None means all; seconds are presentation times of the video."""
-
-    ml_model: str
-    tracker: Tracker = Tracker.BYTE_TRACK
-    frame_stride: int = 1
-    min_confidence: float = 0.5
-    labels: tuple[str, ...] | None = None
-    start_seconds: float | None = None
-    end_seconds: float | None = None
-    create_people: bool = False
-    overlay: bool = False
-
-    def check(self, path: Sequence[str] = ()) -> None:
-        """Raise InvalidError, naming the field below `path`, for values no video can be analysed with."""
-        if not 1 <= self.frame_stride <= MAX_FRAME_STRIDE:
-            raise InvalidError(
-                f"frameStride must be from 1 to {MAX_FRAME_STRIDE}: 1 analyses every frame, 5 every fifth.",
-                path=(*path, "frame_stride"),
-            )
-        if not 0 <= self.min_confidence <= 1:
-            raise InvalidError("minConfidence must be from 0 to 1.", path=(*path, "min_confidence"))
-        for name, shown, seconds in (
-            ("start_seconds", "startSeconds", self.start_seconds),
-            ("end_seconds", "endSeconds", self.end_seconds),
-        ):
-            if seconds is not None and not 0 <= seconds < float("inf"):
-                raise InvalidError(f"{shown} must be 0 or more.", path=(*path, name))
-        if self.end_seconds is not None and self.end_seconds <= (self.start_seconds or 0):
-            raise InvalidError("endSeconds must be later than startSeconds.", path=(*path, "end_seconds"))
-        if self.labels is not None and not self.labels:
-            raise InvalidError("labels is empty: leave it out to get every label.", path=(*path, "labels"))
-
-    def fingerprint(self, video_id: UUID, priority: int = 0) -> str:
-        """Equal for equal requests: what an idempotency key is compared by."""
-        return hashlib.sha256(orjson.dumps([str(video_id), asdict(self), priority])).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -133,6 +93,10 @@ async def create_analysis(
         end_seconds=settings.end_seconds,
         create_people=settings.create_people,
         overlay=settings.overlay,
+        crops=settings.crops,
+        detection_options=stored_options(settings.detection),
+        tracking_options=stored_options(settings.tracking),
+        counting=stored_options(settings.counting),
         priority=priority,
         idempotency_key=idempotency_key,
         idempotency_hash=fingerprint if idempotency_key is not None else None,

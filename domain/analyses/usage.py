@@ -14,14 +14,17 @@ class PlannedSegment:
     ml_model: str
     frame_stride: int
     plan: dict[str, Any]
+    detection_options: dict[str, Any] | None
 
 
 async def segments_of_content(sha256: str) -> AsyncIterator[PlannedSegment]:
     """The segments of all analyses of all videos with this content, an analysis at a time."""
-    analyses = Analysis.filter(video__sha256=sha256).values_list("id", "ml_model", "frame_stride")
-    for analysis_id, ml_model, frame_stride in await analyses:
+    analyses = Analysis.filter(video__sha256=sha256).values_list(
+        "id", "ml_model", "frame_stride", "detection_options"
+    )
+    for analysis_id, ml_model, frame_stride, options in await analyses:
         for plan in await Segment.filter(analysis_id=analysis_id).values_list("plan", flat=True):
-            yield PlannedSegment(str(ml_model), int(frame_stride), dict(plan))
+            yield PlannedSegment(str(ml_model), int(frame_stride), dict(plan), options)
 
 
 async def has_unplanned_analysis(sha256: str) -> bool:

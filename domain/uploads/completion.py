@@ -1,12 +1,11 @@
 """From an upload whose bytes are all there to a video."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
-from domain.analyses.models import Tracker
-from domain.analyses.service import AnalysisLimits, AnalysisSettings, create_analysis
+from domain.analyses.service import AnalysisLimits, create_analysis
+from domain.analyses.settings import read_settings
 from domain.errors import UserFacingError
 from domain.uploads.hashing import ContentHashes, hash_stored
 from domain.uploads.models import Upload
@@ -64,10 +63,7 @@ async def _analyse(upload: Upload, video: Video, limits: AnalysisLimits) -> str 
     """Start the analysis that the upload asks for; why it could not be."""
     if not upload.settings:
         return None
-    values: dict[str, Any] = orjson.loads(str(upload.settings))
-    labels = values["labels"]
-    values |= {"tracker": Tracker(values["tracker"]), "labels": None if labels is None else tuple(labels)}
-    settings = AnalysisSettings(**values)
+    settings = read_settings(orjson.loads(str(upload.settings)))
     try:
         await create_analysis(upload.owner_id, video, settings, f"upload of video {video.id}", limits=limits)
     except UserFacingError as error:

@@ -13,7 +13,8 @@ from tortoise.queryset import QuerySet
 from tortoise.transactions import in_transaction
 
 from domain.accounts.models import User
-from domain.analyses.service import AnalysisSettings, check_idempotency_key
+from domain.analyses.service import check_idempotency_key
+from domain.analyses.settings import AnalysisSettings
 from domain.errors import (
     IdempotencyMismatchError,
     InvalidError,

@@ -1,6 +1,7 @@
 """The analysis that is asked for together with a new video, however that comes in."""
 
-from domain.analyses.service import AnalysisSettings, create_analysis
+from domain.analyses.service import create_analysis
+from domain.analyses.settings import AnalysisSettings
 from domain.videos.models import Video
 from graphql_api.analyses.settings import AnalysisSettingsInput
 from graphql_api.analyses.types import Analysis

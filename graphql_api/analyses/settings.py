@@ -7,6 +7,17 @@ import orjson
 import strawberry
 
 from domain.analyses.models import Tracker
+from domain.analyses.options import AnalysisMode
+from graphql_api.analyses.options import (
+    CountingLineInput,
+    DecidedOptions,
+    PointInput,
+    TilingInput,
+    TrackerParametersInput,
+    ZoneInput,
+    decided_options,
+    requested_options,
+)
 from graphql_api.context import Info
 from graphql_api.fields import field
 from graphql_api.ml_models import MLModel, load_ml_models
@@ -18,7 +29,7 @@ strawberry.enum(Tracker, description="How detections are joined to tracks.")
 
 
 @strawberry.type(description="What is analysed, and how.")
-class AnalysisSettings:
+class AnalysisSettings(DecidedOptions):
     model_name: strawberry.Private[str]
     tracker: Tracker = strawberry.field(description="How detections are joined to tracks.")
     frame_stride: int = strawberry.field(description="1: every frame is analysed, 5: every fifth.")
@@ -28,6 +39,7 @@ class AnalysisSettings:
     end_seconds: float | None = strawberry.field(description="Frames from this time on are left out.")
     create_people: bool = strawberry.field(description="Whether faces become people.")
     overlay: bool = strawberry.field(description="Whether a video with boxes drawn on it is made.")
+    crops: bool = strawberry.field(description="Whether pictures of each track are cut out.")
 
     @classmethod
     def from_row(cls, row: Any) -> Self:
@@ -43,6 +55,8 @@ class AnalysisSettings:
             end_seconds=row.end_seconds,
             create_people=bool(row.create_people),
             overlay=bool(row.overlay),
+            crops=bool(row.crops),
+            **decided_options(row),
         )
 
     @field("The model that looks at the frames.")
@@ -91,8 +105,36 @@ class AnalysisSettingsInput:
     overlay: bool | None = strawberry.field(
         default=None, description="Whether to make a video with boxes drawn on it; by default not."
     )
+    crops: bool | None = strawberry.field(
+        default=None, description="Whether to cut out the best pictures of each track; by default not."
+    )
+    mode: AnalysisMode | None = strawberry.field(
+        default=None,
+        description="EXACT, the default, looks at every frame of the stride in full precision. FAST skips "
+        "frames in which nothing moves, lets the tracker fill in between detections, and computes in less "
+        "precision where the processor is faster so.",
+    )
+    region: list[PointInput] | None = strawberry.field(
+        default=None, description="A polygon of 3 to 64 corners: things outside of it are left out."
+    )
+    tiling: TilingInput | None = strawberry.field(
+        default=None, description="Cut frames into tiles, for things too small for the model otherwise."
+    )
+    motion_gating: bool | None = strawberry.field(
+        default=None, description="Skip frames in which nothing moves; by default only in mode FAST."
+    )
+    tracker_parameters: TrackerParametersInput | None = strawberry.field(
+        default=None, description="Parameters of the tracker; by default its own."
+    )
+    lines: list[CountingLineInput] | None = strawberry.field(
+        default=None, description="Lines whose crossings are counted, at most 16."
+    )
+    zones: list[ZoneInput] | None = strawberry.field(
+        default=None, description="Zones in which things are counted, at most 16."
+    )
 
     def requested(self) -> RequestedSettings:
         """The settings as the use case takes them."""
-        values = {**vars(self), "labels": None if self.labels is None else tuple(self.labels)}
+        labels = None if self.labels is None else tuple(self.labels)
+        values = {**vars(self), "labels": labels, **requested_options(self)}
         return RequestedSettings(**values)

@@ -9,7 +9,15 @@ from uuid import UUID
 import strawberry
 
 from domain.analyses import models, service
-from domain.analyses.files import OVERLAY_FILE, RESULT_FILES, ResultFormat, overlay_key, result_key
+from domain.analyses.files import (
+    CROPS_FILE,
+    OVERLAY_FILE,
+    RESULT_FILES,
+    ResultFormat,
+    crops_key,
+    overlay_key,
+    result_key,
+)
 from domain.analyses.models import AnalysisStatus
 from domain.analyses.progress import ProgressSnapshot, take_snapshots
 from domain.pages import read_all
@@ -80,6 +88,7 @@ class Analysis(Node):
     """What its progress and its results are read with."""
     frames_to_do: strawberry.Private[int]
     has_overlay: strawberry.Private[bool]
+    crops: strawberry.Private[bool]
     status: AnalysisStatus = strawberry.field(description="Where it stands.")
     error_message: str | None = strawberry.field(description="Why it failed.")
     priority: int = strawberry.field(
@@ -182,6 +191,15 @@ class Analysis(Node):
         key = overlay_key(self.key)
         return await link(info.context, key, content_type="video/mp4", filename=OVERLAY_FILE)
 
+    @field("A link to a zip of the best pictures of each track; null until there is one.")
+    async def crops_url(self, info: Info) -> str | None:
+        if not self.crops or self.status != AnalysisStatus.SUCCEEDED:
+            return None
+        key = crops_key(self.key)
+        return await link(
+            info.context, key, content_type="application/zip", filename=CROPS_FILE, attachment=True
+        )
+
 
 _COLUMNS = {
     "stored_video_id": "video_id",
@@ -196,6 +214,10 @@ _COLUMNS = {
     "end_seconds": "end_seconds",
     "create_people": "create_people",
     "overlay": "overlay",
+    "crops": "crops",
+    "stored_detection_options": "detection_options",
+    "stored_tracking_options": "tracking_options",
+    "stored_counting": "counting",
     "stored_status": "status",
     "error_message": "error_message",
     "priority": "priority",

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from media.crops import write_crops
 from media.overlay import OverlayBox, write_overlay
 from media.timeline import Timeline
 from tasks.process.protocol import Message
 from tasks.process.report import Report
+from tasks.results.best_crops import best_crops
 from tasks.results.table import SegmentTable, merged
 from tasks.results.writers import WRITERS
 
@@ -22,20 +24,29 @@ _ROWS_AT_ONCE = 8192
 
 
 def summarise(values: dict[str, Any], blobs: Sequence[bytes], report: Report) -> Message:
-    """Write each format, and the overlay if asked for, into the request's folder.
+    """Write each format, and the overlay and the crops if asked for, into the request's folder.
 
-    For the overlay, the first blob is the video's timeline.
+    For the overlay and the crops, the first blob is the video's timeline.
     """
     paths: list[str] = values["tracked"]
     folder = Path(values["folder"])
-    tables = _reader(paths, report.counter("tables_read"))
+    tables = _Tables(paths, report.counter("tables_read"))
     for result_format, file_name in values["formats"].items():
-        WRITERS[result_format](folder / file_name, values["summary"], tables())
+        WRITERS[result_format](folder / file_name, values["summary"], tables)
+    if values["crops"] is not None:
+        write_crops(
+            values["source"],
+            folder / values["crops"],
+            best_crops(tables, values["summary"]["video"]),
+            timeline=Timeline.from_bytes(blobs[0]),
+            on_packet=report.counter("crop_packets_read"),
+            thread_count=values["thread_count"],
+        )
     if values["overlay"] is not None:
         write_overlay(
             values["source"],
             str(folder / values["overlay"]),
-            _boxes(tables(), values["frame_stride"]),
+            _boxes(tables, values["frame_stride"]),
             timeline=Timeline.from_bytes(blobs[0]),
             on_progress=lambda frames: report({"overlay_frames_done": frames}),
             on_packet=report.counter("packets_read"),
@@ -44,25 +55,22 @@ def summarise(values: dict[str, Any], blobs: Sequence[bytes], report: Report) ->
     return Message("result")
 
 
-def _reader(paths: Sequence[str], on_table: Callable[[], None]) -> Callable[[], Iterable[SegmentTable]]:
-    """Gives the tables each time it is called: read once if they are small, else one after the other."""
+class _Tables:
+    """Gives the tables each time it is gone through: read once if they are small, else one by one."""
 
-    def read() -> Iterator[SegmentTable]:
-        for table in merged(map(SegmentTable.from_parquet, paths), _ROWS_AT_ONCE):
-            on_table()
+    def __init__(self, paths: Sequence[str], on_table: Callable[[], None]) -> None:
+        self._paths = paths
+        self._on_table = on_table
+        is_small = sum(Path(path).stat().st_size for path in paths) <= _KEPT_BYTES
+        self._kept = list(self._read()) if is_small else None
+
+    def __iter__(self) -> Iterator[SegmentTable]:
+        for table in self._read() if self._kept is None else self._kept:
+            self._on_table()
             yield table
 
-    is_small = sum(Path(path).stat().st_size for path in paths) <= _KEPT_BYTES
-    kept = list(read()) if is_small else None
-
-    def tables() -> Iterator[SegmentTable]:
-        for table in kept or ():
-            on_table()
-            yield table
-        if kept is None:
-            yield from read()
-
-    return tables
+    def _read(self) -> Iterator[SegmentTable]:
+        return merged(map(SegmentTable.from_parquet, self._paths), _ROWS_AT_ONCE)
 
 
 def _boxes(tables: Iterable[SegmentTable], frame_stride: int) -> Callable[[int], Sequence[OverlayBox]]:

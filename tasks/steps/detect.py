@@ -52,7 +52,9 @@ async def detect_step(runtime: Runtime, process: AnalysisProcess, claim: Claimed
     key = None
     try:
         spec = find_spec(analysis.ml_model)
-        key = detections_key(video.sha256, segment.plan, analysis.frame_stride, spec.fingerprint())
+        key = detections_key(
+            video.sha256, segment.plan, analysis.frame_stride, spec.fingerprint(), analysis.detection_options
+        )
         stored = await _stored_counts(runtime, analysis, key)
         if stored is not None:
             await _finish(runtime, claim, segment.frames_total, stored, reused=True)
@@ -147,6 +149,7 @@ async def _request(runtime: Runtime, claim: ClaimedSegment, video: Video) -> Mes
             "weights_mirror": settings.resolved_weights_mirror(),
             "min_confidence": analysis.min_confidence,
             "labels": analysis.labels,
+            "detection_options": analysis.detection_options,
         },
     )
 

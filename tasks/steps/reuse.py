@@ -30,7 +30,9 @@ async def stored_counts(
     gate = asyncio.Semaphore(_READ_AT_ONCE)
 
     async def counts(plan: dict[str, Any]) -> Mapping[str, int] | None:
-        key = detections_key(video.sha256, plan, analysis.frame_stride, fingerprint)
+        key = detections_key(
+            video.sha256, plan, analysis.frame_stride, fingerprint, analysis.detection_options
+        )
         if key not in stored:
             return None
         async with gate:

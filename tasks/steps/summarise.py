@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from domain.analyses.files import (
+    CROPS_FILE,
     OVERLAY_FILE,
     RESULT_FILES,
     ResultFormat,
+    crops_key,
     overlay_key,
     result_key,
     tracked_key,
@@ -48,11 +50,13 @@ async def summarise_analysis(
             },
             "summary": await _summary(analysis, video),
             "overlay": OVERLAY_FILE if analysis.overlay else None,
+            "crops": CROPS_FILE if analysis.crops else None,
             "frame_stride": analysis.frame_stride,
             "thread_count": runtime.settings.decode_threads(),
         }
-        blobs = [await runtime.storage.get(timeline_key(video.id))] if analysis.overlay else []
-        frames = (video.frame_count or 0) if analysis.overlay else analysis.frames_total
+        reads_video = analysis.overlay or analysis.crops
+        blobs = [await runtime.storage.get(timeline_key(video.id))] if reads_video else []
+        frames = (video.frame_count or 0) * (analysis.overlay + analysis.crops) or analysis.frames_total
         size_bytes = video.size_bytes if analysis.overlay else 0
         limit = summary_time_limit(runtime.settings, frames, size_bytes)
         await process.request(Message("summarise", values, blobs), progress.update, limit)
@@ -61,6 +65,8 @@ async def summarise_analysis(
             await runtime.storage.put_file(result_key(analysis.id, result_format), path)
         if analysis.overlay:
             await runtime.storage.put_file(overlay_key(analysis.id), folder / OVERLAY_FILE)
+        if analysis.crops:
+            await runtime.storage.put_file(crops_key(analysis.id), folder / CROPS_FILE)
 
     async with _scratch_folder(runtime) as folder:
         await guarded(work(folder), _keep(runtime, lease, analysis, progress))

@@ -9,6 +9,7 @@ from typing import Any
 from domain.analyses.advances import reopen_segment
 from domain.analyses.files import tracked_key, tracker_state_key
 from domain.analyses.models import Analysis, AnalysisStatus, Segment
+from domain.analyses.options import TrackingOptions, read_options
 from domain.analyses.tracks import TrackSummary, record_tracked_segment, restart_tracking
 from domain.leases import Ending, Lease
 from domain.videos.models import Video
@@ -53,7 +54,9 @@ async def track_segments(
     stored = await asyncio.gather(
         *(
             runtime.storage.get(
-                detections_key(video.sha256, segment.plan, analysis.frame_stride, fingerprint)
+                detections_key(
+                    video.sha256, segment.plan, analysis.frame_stride, fingerprint, analysis.detection_options
+                )
             )
             for segment in segments
         ),
@@ -79,7 +82,11 @@ async def track_segments(
     frames_per_second = (video.average_fps or _DEFAULT_FRAMES_PER_SECOND) / analysis.frame_stride
     values = {
         "tracker": analysis.tracker.value,
-        "parameters": {"min_confidence": analysis.min_confidence, "frames_per_second": frames_per_second},
+        "parameters": {
+            "min_confidence": analysis.min_confidence,
+            "frames_per_second": frames_per_second,
+            **_chosen(analysis),
+        },
         "min_confidence": analysis.min_confidence,
         "labels": analysis.labels,
         "tracks": tracks,
@@ -122,6 +129,12 @@ async def track_segments(
     if numbers.start > 0:
         await runtime.storage.delete(tracker_state_key(analysis.id, numbers.start - 1))
     return Tracked.DONE
+
+
+def _chosen(analysis: Analysis) -> dict[str, Any]:
+    """The tracker's parameters that the analysis sets."""
+    options = read_options(TrackingOptions, analysis.tracking_options)
+    return {name: value for name, value in vars(options).items() if value is not None}
 
 
 async def _or_lost(write: Awaitable[bool], tracked: Tracked) -> Tracked:

@@ -14,7 +14,8 @@ from tortoise.transactions import in_transaction
 from domain.accounts.models import User
 from domain.analyses.models import Analysis, AnalysisStatus
 from domain.analyses.progress import publish, take_snapshot
-from domain.analyses.service import AnalysisSettings, create_analysis
+from domain.analyses.service import create_analysis
+from domain.analyses.settings import AnalysisSettings
 from domain.database import connect, disconnect
 from domain.events import EventKind, event_span, record_event
 from domain.videos.models import Video

@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 from domain.accounts.models import User
 from domain.accounts.passwords import hash_password
 from domain.analyses.models import Analysis
-from domain.analyses.service import AnalysisSettings, create_analysis
+from domain.analyses.service import create_analysis
+from domain.analyses.settings import AnalysisSettings
 from domain.events import Event
 from domain.videos.idempotency import UploadKey
 from domain.videos.models import Video

@@ -31,12 +31,18 @@ FIELDS: dict[str, tuple[Seen, str]] = {
     "Analysis": (
         Seen.OWNER,
         "id status errorMessage priority createdAt startedAt finishedAt video settings progress framesDone "
-        "framesTotal counts etaSeconds framesPerSecond detections tracks resultUrl overlayUrl",
+        "framesTotal counts etaSeconds framesPerSecond detections tracks resultUrl overlayUrl cropsUrl",
     ),
     "AnalysisSettings": (
         Seen.OWNER,
-        "tracker frameStride minConfidence labels startSeconds endSeconds createPeople overlay mlModel",
+        "tracker frameStride minConfidence labels startSeconds endSeconds createPeople overlay crops mlModel "
+        "mode region tiling motionGating trackerParameters lines zones",
     ),
+    "Point": (Seen.OWNER, "x y"),
+    "Tiling": (Seen.OWNER, "tilePixels overlap"),
+    "TrackerParameters": (Seen.OWNER, "lostTrackSeconds minIou minConsecutiveFrames"),
+    "CountingLine": (Seen.OWNER, "name start end labels"),
+    "Zone": (Seen.OWNER, "name points labels"),
     "AnalysisProgress": (
         Seen.OWNER,
         "analysisId status progress framesDone framesTotal counts etaSeconds framesPerSecond errorMessage analysis",

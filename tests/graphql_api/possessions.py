@@ -11,6 +11,15 @@ from domain.accounts.audit import AuditKind, Caller, Person, record
 from domain.accounts.models import User
 from domain.analyses.files import tracked_key
 from domain.analyses.models import Analysis, AnalysisStatus, LabelTotal, Segment, Track
+from domain.analyses.options import (
+    Counting,
+    CountingLine,
+    DetectionOptions,
+    Tiling,
+    TrackingOptions,
+    Zone,
+    stored_options,
+)
 from domain.events import EventKind, record_event
 from domain.uploads.models import Upload
 from domain.videos.models import Video, VideoStatus
@@ -138,6 +147,17 @@ async def _analysis(owner: User, word: str, video: Video, status: AnalysisStatus
         start_seconds=0.5,
         end_seconds=1.5,
         overlay=True,
+        crops=True,
+        detection_options=stored_options(
+            DetectionOptions(region=((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)), tiling=Tiling(), motion_gating=True)
+        ),
+        tracking_options=stored_options(TrackingOptions(1.0, 0.5, 2)),
+        counting=stored_options(
+            Counting(
+                (CountingLine(f"{word}-line", (0.0, 0.5), (1.0, 0.5), (f"{word}-label",)),),
+                (Zone(f"{word}-zone", ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)), (f"{word}-label",)),),
+            )
+        ),
         status=status,
         error_message=f"{word}: it broke" if status is AnalysisStatus.FAILED else None,
         segment_count=2,

@@ -15,7 +15,8 @@ from tortoise.transactions import in_transaction
 from domain import events as event_log
 from domain.accounts import service
 from domain.accounts.models import User
-from domain.analyses.service import AnalysisSettings, create_analysis
+from domain.analyses.service import create_analysis
+from domain.analyses.settings import AnalysisSettings
 from domain.events import Event, EventKind, EventsUnavailableError, prune_events, record_event
 from domain.outages import database_outage
 from domain.videos.models import Video

@@ -19,7 +19,8 @@ from domain.accounts.deletion import begin_deletion
 from domain.accounts.models import User
 from domain.analyses.models import Analysis, AnalysisStatus
 from domain.analyses.progress import take_snapshot
-from domain.analyses.service import AnalysisSettings, create_analysis
+from domain.analyses.service import create_analysis
+from domain.analyses.settings import AnalysisSettings
 from domain.events import EventKind, record_event
 from domain.videos.models import Video
 from graphql_api import progress_hub

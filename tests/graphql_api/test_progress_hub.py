@@ -10,7 +10,8 @@ import pytest
 from domain.accounts.models import User
 from domain.analyses.models import Analysis, AnalysisStatus
 from domain.analyses.progress import CHANNEL_PREFIX, publish, take_snapshot
-from domain.analyses.service import AnalysisSettings, create_analysis
+from domain.analyses.service import create_analysis
+from domain.analyses.settings import AnalysisSettings
 from domain.outages import database_outage
 from domain.videos.models import Video
 from graphql_api import progress_hub

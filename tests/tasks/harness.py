@@ -13,7 +13,8 @@ from domain.accounts.models import User
 from domain.analyses.files import ResultFormat, result_key
 from domain.analyses.models import Analysis
 from domain.analyses.progress import ProgressSnapshot
-from domain.analyses.service import AnalysisSettings, create_analysis
+from domain.analyses.service import create_analysis
+from domain.analyses.settings import AnalysisSettings
 from domain.videos.models import Video
 from domain.videos.service import NewVideo, create_video
 from settings import Settings

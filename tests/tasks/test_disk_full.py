@@ -14,7 +14,8 @@ import pytest
 
 from domain.analyses.files import ResultFormat
 from domain.analyses.models import Analysis, AnalysisStatus, Segment, Tracker
-from domain.analyses.service import AnalysisSettings, create_analysis
+from domain.analyses.service import create_analysis
+from domain.analyses.settings import AnalysisSettings
 from domain.outages import is_outage
 from storage.errors import StorageFullError
 from storage.local import LocalStorage

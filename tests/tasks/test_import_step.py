@@ -7,7 +7,8 @@ import pytest
 
 from domain.analyses.deletion import delete_video
 from domain.analyses.models import Analysis, AnalysisStatus
-from domain.analyses.service import AnalysisSettings, create_analysis
+from domain.analyses.service import create_analysis
+from domain.analyses.settings import AnalysisSettings
 from domain.leases import Ending
 from domain.videos.imports import claim_import, create_import
 from domain.videos.models import Video, VideoStatus

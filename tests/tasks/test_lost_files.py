@@ -6,7 +6,8 @@ import pytest
 
 from domain.analyses.files import ResultFormat
 from domain.analyses.models import Analysis, AnalysisStatus
-from domain.analyses.service import AnalysisSettings, create_analysis
+from domain.analyses.service import create_analysis
+from domain.analyses.settings import AnalysisSettings
 from storage.errors import FileMissingError
 from tasks.steps import advance
 from tests.tasks.harness import Harness, harness

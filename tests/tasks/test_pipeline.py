@@ -11,7 +11,8 @@ import pytest
 
 from domain.analyses.files import ResultFormat
 from domain.analyses.models import Analysis, AnalysisStatus, Segment, SegmentStatus, Track, Tracker
-from domain.analyses.service import AnalysisSettings, apply, change_status, create_analysis
+from domain.analyses.service import apply, change_status, create_analysis
+from domain.analyses.settings import AnalysisSettings
 from domain.analyses.transitions import Action
 from domain.videos.files import timeline_key
 from domain.videos.models import Video, VideoStatus

@@ -2,7 +2,7 @@
 
 from domain.analyses.files import ResultFormat
 from domain.analyses.models import Analysis, AnalysisStatus, Tracker
-from domain.analyses.service import AnalysisSettings
+from domain.analyses.settings import AnalysisSettings
 from tests.tasks.harness import Harness, harness
 
 CLIP = "one-by-one-person-detection.mp4"

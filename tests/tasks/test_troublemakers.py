@@ -8,7 +8,8 @@ import pytest
 
 from domain.analyses.files import ResultFormat
 from domain.analyses.models import Analysis, AnalysisStatus, Segment, Tracker
-from domain.analyses.service import AnalysisSettings, create_analysis
+from domain.analyses.service import create_analysis
+from domain.analyses.settings import AnalysisSettings
 from tests.samples import make_plain
 from tests.tasks.harness import Harness, harness
 from tests.tasks.plugin import TROUBLEMAKERS

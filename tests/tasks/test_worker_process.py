@@ -18,7 +18,8 @@ from tortoise.backends.base.executor import EXECUTOR_CACHE
 
 from domain.accounts.models import User
 from domain.analyses.models import Analysis, AnalysisStatus, Segment, SegmentStatus, Tracker
-from domain.analyses.service import AnalysisSettings, create_analysis
+from domain.analyses.service import create_analysis
+from domain.analyses.settings import AnalysisSettings
 from domain.database import connect, disconnect, migrate
 from domain.videos.models import Video
 from domain.videos.service import NewVideo, create_video

@@ -6,7 +6,8 @@ from domain.accounts.models import User
 from domain.analyses import claims
 from domain.analyses.advances import claim_advance, plan_segments, release_advance
 from domain.analyses.models import Analysis
-from domain.analyses.service import AnalysisSettings, create_analysis
+from domain.analyses.service import create_analysis
+from domain.analyses.settings import AnalysisSettings
 from domain.leases import Lease
 from domain.videos.models import Video, VideoStatus
 from domain.videos.service import NewVideo, create_video

@@ -10,7 +10,8 @@ from domain.analyses import claims
 from domain.analyses.advances import claim_advance, forget_plan, release_advance, reopen_segment
 from domain.analyses.models import Analysis, AnalysisStatus, LabelTotal, Segment, SegmentStatus, Track
 from domain.analyses.progress import ProgressSnapshot, take_snapshot
-from domain.analyses.service import AnalysisLimits, AnalysisSettings, change_status, create_analysis
+from domain.analyses.service import AnalysisLimits, change_status, create_analysis
+from domain.analyses.settings import AnalysisSettings
 from domain.analyses.sweeping import sweep_expired
 from domain.analyses.tracks import TrackSummary, record_tracked_segment, restart_tracking
 from domain.analyses.transitions import Action
