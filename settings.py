@@ -4,7 +4,7 @@ import os
 from functools import lru_cache
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -78,6 +78,8 @@ class Settings(BaseSettings):
     """Folder of downloaded model weights; empty: `weights/` in `data_dir`."""
     weights_mirror: str = ""
     """A folder or URL that holds weights under their official file names; tried before the official URL."""
+    models_dir: Path | None = None
+    """Folder of files that describe models of your own; empty: `models/` in `data_dir`."""
 
     # The server
     host: str = "127.0.0.1"
@@ -155,7 +157,7 @@ class Settings(BaseSettings):
     sign_up_rate_per_address: Rates = "30/minute,300/hour"
     """New accounts from one address."""
     mutation_rate_per_user: Rates = "3000/minute"
-    """Uploads, imports, starts and deletions of one account."""
+    """Uploads, imports, starts, comparisons and deletions of one account."""
     max_videos_per_user: PositiveInt = 10_000
     """Most videos one account keeps; rejected ones do not count."""
     max_video_duration_seconds: PositiveFloat = 24 * 3600
@@ -168,6 +170,14 @@ class Settings(BaseSettings):
     """Most analyses of one account that are queued, running or paused at once."""
     max_unfinished_analyses: PositiveInt = 100_000
     """Most analyses of all accounts that are queued, running or paused at once."""
+    max_compared_detections: PositiveInt = 2_000_000
+    """Most detections of two analyses together that `compareAnalyses` takes."""
+    max_own_models: PositiveInt = 100
+    """Most uploaded models."""
+    max_own_model_bytes: PositiveInt = 2**30
+    """Largest file of an uploaded model."""
+    own_model_check_seconds: PositiveFloat = 60.0
+    """How long an uploaded model may take to load and to look at a few images."""
     min_free_bytes: int = Field(default=256 * 2**20, ge=0)
     """With less room on the disk, uploads are refused and analyses wait."""
 
@@ -190,6 +200,8 @@ class Settings(BaseSettings):
     """Time that each frame of a piece of work adds to that."""
     stall_seconds: PositiveFloat = 60.0
     """Longest time in which an analysis process makes no progress at all."""
+    device: Literal["cpu", "cuda", "mps", "auto"] = "cpu"
+    """What models compute on: `cpu`, `cuda`, `mps`, or `auto`: the best of those that are there."""
     analysis_process_memory_bytes: PositiveInt = 8 * 2**30
     """Most memory one analysis process may take."""
     analysis_process_growth_bytes: PositiveInt = 512 * 2**20
@@ -228,6 +240,10 @@ class Settings(BaseSettings):
     def resolved_weights_dir(self) -> Path:
         """The folder of model weights."""
         return self.weights_dir or self.data_dir / "weights"
+
+    def resolved_models_dir(self) -> Path:
+        """The folder of files that describe models of one's own."""
+        return self.models_dir or self.data_dir / "models"
 
     def resolved_weights_mirror(self) -> str | None:
         """The mirror of model weights; None if there is none."""

@@ -1,6 +1,7 @@
 """`make bench`: our pipeline beside its limit and beside a plain loop, in one run, as ratios."""
 
 import argparse
+import asyncio
 import os
 import statistics
 import sys
@@ -11,6 +12,7 @@ from benchmarks.baselines import run_limit, run_plain_loop
 from benchmarks.clips import make_720p, make_part, with_new_hash
 from benchmarks.fan_out import print_fan_out
 from benchmarks.lists import print_lists
+from benchmarks.models import print_models
 from benchmarks.rerun import print_reruns
 from benchmarks.server import BenchServer
 from benchmarks.uploads import UPLOAD_BYTES, print_uploads
@@ -50,6 +52,7 @@ def main() -> int:
                 _print_clip(name, _measure(clip, weights, one, two, directory, options.rounds))
             _print_latency(two, options.media / "short_hamilton_clip.mp4", directory, options.rounds)
             print_reruns(two, source, directory, options.rounds)
+        asyncio.run(print_models(options.media, options.weights, options.rounds))
         print_fan_out(options.rounds)
         print_lists(directory, options.weights, options.rounds)
         print_uploads(directory, options.weights, UPLOAD_BYTES, options.rounds)

@@ -15,6 +15,7 @@ from cli import text
 from cli.board import Board, Row, Stage
 from cli.client import UNAUTHENTICATED, FramewiseClient
 from cli.errors import CliError, ConnectionLostError, RequestRefusedError, SettingsRefusedError
+from cli.frame_options import Region
 from cli.operations import RemoteModel
 from cli.outputs import OutputPaths, check_writable, plan_outputs, written_at_once
 from cli.progress_view import PlainProgress, ProgressView, summary_table
@@ -46,6 +47,12 @@ class AnalyzeOptions:
         start_seconds: Where in the video to begin.
         end_seconds: Where to end.
         overlay: Whether to make and fetch the video with boxes drawn.
+        is_fast: Whether speed matters more than exactness.
+        region: Corners of the polygon to look at, as shares of the frame; None: the whole frame.
+        tile: Pixels and overlap of the tiles that frames are cut into; None: none.
+        motion_gating: Whether frames in which nothing moves are skipped.
+        lines: Lines to count at, as the server takes them.
+        zones: Zones to count in, likewise.
     """
 
     videos: tuple[Path, ...]
@@ -58,6 +65,12 @@ class AnalyzeOptions:
     start_seconds: float | None = None
     end_seconds: float | None = None
     overlay: bool = True
+    is_fast: bool = False
+    region: Region | None = None
+    tile: tuple[int, float] | None = None
+    motion_gating: bool = False
+    lines: tuple[dict[str, Any], ...] = ()
+    zones: tuple[dict[str, Any], ...] = ()
 
 
 def prepare(options: AnalyzeOptions) -> tuple[Board, dict[Path, OutputPaths]]:
@@ -130,6 +143,8 @@ async def analyze(
 def _print_outcome(board: Board, console: Console) -> None:
     console.print(summary_table(board))
     for row in board:
+        _print_counting(row, console)
+    for row in board:
         if row.error:
             console.print(
                 f"{row.path}: {row.error}", style="red", markup=False, highlight=False, soft_wrap=True
@@ -143,6 +158,17 @@ def _print_outcome(board: Board, console: Console) -> None:
         for file, video in files:
             source = f"  (from {video})" if len(board) > 1 else ""
             console.print(f"  {file}{source}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_counting(row: Row, console: Console) -> None:
+    if row.progress is None or row.stage is not Stage.DONE:
+        return
+    counted = [text.line_count(line) for line in row.progress.lines]
+    counted += [text.zone_count(zone) for zone in row.progress.zones]
+    if counted:
+        console.print(f"Counted in {row.name}:", style="bold", markup=False, highlight=False)
+        for said in counted:
+            console.print(f"  {said}", markup=False, highlight=False)
 
 
 @asynccontextmanager
@@ -193,8 +219,21 @@ async def _settings(client: FramewiseClient, options: AnalyzeOptions) -> dict[st
         "startSeconds": options.start_seconds,
         "endSeconds": options.end_seconds,
         "overlay": options.overlay,
+        **_frame_settings(options),
+        "lines": list(options.lines) or None,
+        "zones": list(options.zones) or None,
     }
     return {name: value for name, value in settings.items() if value is not None}
+
+
+def _frame_settings(options: AnalyzeOptions) -> dict[str, Any]:
+    tile = options.tile
+    return {
+        "mode": "FAST" if options.is_fast else None,
+        "region": None if options.region is None else [{"x": x, "y": y} for x, y in options.region],
+        "tiling": None if tile is None else {"tilePixels": tile[0], "overlap": tile[1]},
+        "motionGating": options.motion_gating or None,
+    }
 
 
 def choose_model(models: Sequence[RemoteModel], name: str | None) -> RemoteModel:

@@ -24,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-models_app = typer.Typer(help="List the models and fetch their weights.", no_args_is_help=True)
+models_app = typer.Typer(help="List, fetch, check and measure the models.", no_args_is_help=True)
 users_app = typer.Typer(help="Make accounts.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 app.add_typer(users_app, name="users")
@@ -198,6 +198,35 @@ def analyze(
         float | None, typer.Option(min=0, callback=_finite, help="Second of the video to end at.")
     ] = None,
     no_overlay: Annotated[bool, typer.Option("--no-overlay", help="Make no video with boxes drawn.")] = False,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Look at fewer frames, and reckon what lies between.")
+    ] = False,
+    region: Annotated[
+        str | None,
+        typer.Option(
+            show_default="the whole frame",
+            help="Look only inside of a polygon, such as '0,0.5 1,0.5 1,1 0,1'.",
+        ),
+    ] = None,
+    tile: Annotated[
+        str | None,
+        typer.Option(
+            show_default="no tiles", help="Cut frames into tiles of so many pixels, for small things."
+        ),
+    ] = None,
+    motion_gating: Annotated[
+        bool, typer.Option("--motion-gating", help="Skip frames in which nothing moves.")
+    ] = False,
+    line: Annotated[
+        list[str] | None,
+        typer.Option(help="Count who crosses a line, such as 'door:0.5,1 0.5,0'; may be repeated."),
+    ] = None,
+    zone: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Count who is in a polygon, such as 'desk:0.1,0.5 0.4,0.5 0.4,1 0.1,1'; may be repeated."
+        ),
+    ] = None,
     server: Annotated[
         str | None, typer.Option(show_default="the one of this machine", help="Address of a server.")
     ] = None,
@@ -211,6 +240,8 @@ def analyze(
 ) -> None:
     """Analyse videos, live, and write the results beside them."""
     from cli.analyze import AnalyzeOptions
+    from cli.counting_options import parse_lines, parse_zones
+    from cli.frame_options import parse_region, parse_tile
     from cli.sessions import analyze_session
     from cli.settings_options import settings_with
     from cli.signals import run_interruptible
@@ -228,6 +259,12 @@ def analyze(
         start_seconds=start,
         end_seconds=end,
         overlay=not no_overlay,
+        is_fast=fast,
+        region=parse_region(region),
+        tile=parse_tile(tile),
+        motion_gating=motion_gating,
+        lines=parse_lines(line),
+        zones=parse_zones(zone),
     )
     settings = settings_with(data_dir=data_dir, slots=slots)
     remote = _remote_server(server, username, password, token)
@@ -290,6 +327,50 @@ def demo(
             lambda interruption: demo_session(settings, tuple(video or ()), console, interruption)
         )
     )
+
+
+@app.command(
+    help="Measure a model and a tracker on videos with ground truth: AP, MOTA, IDF1, HOTA.\n\n"
+    "FOLDER holds annotations.json (COCO, with video and frame_index), or folders with gt/gt.txt and img1/ "
+    "or a video, or CLIP.txt beside CLIP.mp4 (MOT Challenge). It needs no server."
+)
+def evaluate(
+    folder: Annotated[Path, typer.Argument(help="Videos and their ground truth.", show_default=False)],
+    model: Annotated[str, typer.Option(help="A model.", show_default=False)],
+    tracker: Annotated[
+        TrackerName, typer.Option(help="How detections are joined to tracks.")
+    ] = TrackerName.BYTE_TRACK,
+    truth_format: Annotated[
+        str | None,
+        typer.Option("--format", metavar="mot|coco", show_default="found out", help="Of the truth."),
+    ] = None,
+    min_confidence: Annotated[
+        float | None, typer.Option(min=0, max=1, show_default="the model's", help="Threshold for tracks.")
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(show_default="all; person for MOT", help="Keep only this label; may be repeated."),
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", show_default=False, help="File to write the scores to.")
+    ] = None,
+    data_dir: DataDir = None,
+    mirror: Mirror = None,
+) -> None:
+    """Measure a model and a tracker on videos with ground truth."""
+    from cli.evaluate import EvaluateOptions, evaluate_folder
+    from cli.settings_options import settings_with
+
+    options = EvaluateOptions(
+        folder=folder,
+        ml_model=model,
+        tracker=tracker.name,
+        truth_format=truth_format,
+        min_confidence=min_confidence,
+        labels=tuple(label) if label else None,
+        json_file=json_file,
+    )
+    evaluate_folder(settings_with(data_dir=data_dir, weights_mirror=mirror), options, _console())
 
 
 @app.command()
@@ -358,6 +439,58 @@ def pull_models(
     raise typer.Exit(models.pull_models(settings, names or [], _console()))
 
 
+@models_app.command("check")
+def check_models(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME…]", help="Models; without any, all that are ready.", show_default=False
+        ),
+    ] = None,
+    data_dir: DataDir = None,
+    mirror: Mirror = None,
+) -> None:
+    """Check the weights of models, and run each on a photograph."""
+    from cli.model_trials import check_models as check
+    from cli.settings_options import settings_with
+
+    settings = settings_with(data_dir=data_dir, weights_mirror=mirror)
+    raise typer.Exit(check(settings, names or [], _console()))
+
+
+@models_app.command("bench")
+def bench_models(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME…]", help="Models; without any, all that are ready.", show_default=False
+        ),
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=0, help="How long to measure each, twice.")] = 2.0,
+    people: Annotated[
+        Path | None,
+        typer.Option(
+            show_default=False,
+            help="Measure instead how well faces are told apart, in a folder of folders, one a person.",
+        ),
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(show_default=False, help="File of figures to write them into.")
+    ] = None,
+    data_dir: DataDir = None,
+    mirror: Mirror = None,
+) -> None:
+    """Measure how long models take for a frame on this machine, with one and two threads."""
+    from cli.model_trials import bench_models as bench
+    from cli.model_trials import verify_models
+    from cli.settings_options import settings_with
+
+    settings = settings_with(data_dir=data_dir, weights_mirror=mirror)
+    if people is not None:
+        raise typer.Exit(verify_models(settings, names or [], _console(), people=people, save=save))
+    raise typer.Exit(bench(settings, names or [], _console(), seconds=seconds, save=save))
+
+
 @users_app.command("create")
 def create_user(
     username: Annotated[str, typer.Argument(help="The name to sign in with.", show_default=False)],
@@ -366,6 +499,7 @@ def create_user(
     ] = False,
     email: Annotated[str | None, typer.Option(help="An address to reach the person at.")] = None,
     full_name: Annotated[str | None, typer.Option(help="The person's name.")] = None,
+    admin: Annotated[bool, typer.Option("--admin", help="Let it upload models for everybody.")] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Make an account directly in the database; it asks for the password."""
@@ -380,7 +514,27 @@ def create_user(
         else typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     )
     try:
-        name = asyncio.run(create(settings, username, password, email, full_name))
+        name = asyncio.run(create(settings, username, password, email, full_name, is_admin=admin))
     except UserFacingError as error:
         raise CliError(str(error)) from error
     _console().print(f"Made the account {name}.", markup=False)
+
+
+@users_app.command("admin")
+def set_admin(
+    username: Annotated[str, typer.Argument(help="The account.", show_default=False)],
+    revoke: Annotated[bool, typer.Option("--revoke", help="Take it back.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Let an account upload models for everybody."""
+    from cli.settings_options import settings_with
+    from cli.users import make_admin
+    from domain.errors import UserFacingError
+
+    try:
+        name = asyncio.run(make_admin(settings_with(data_dir=data_dir), username, not revoke))
+    except UserFacingError as error:
+        raise CliError(str(error)) from error
+    _console().print(
+        f"{name} is {'no administrator any more' if revoke else 'an administrator'}.", markup=False
+    )

@@ -71,7 +71,7 @@ def ready_models(settings: Settings) -> Text:
     from ml_models.weights import is_ready
 
     try:
-        specs = all_specs().values()
+        specs = [spec for spec in all_specs().values() if spec.is_installed]
     except PluginError as error:
         return Text(str(error), style="red")
     weights_dir, mirror = settings.resolved_weights_dir(), settings.resolved_weights_mirror()

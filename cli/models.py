@@ -44,6 +44,10 @@ def list_models(settings: Settings, console: Console) -> None:
             Text("yes", style="green") if ready else Text("no", style="yellow"),
         )
     console.print(table)
+    for spec in specs.values():
+        if spec.extra is not None and not spec.is_installed:
+            line = f"{spec.name} needs: {spec.extra.how_to_install}"
+            console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _labels(spec: MLModelSpec) -> str:
@@ -51,13 +55,14 @@ def _labels(spec: MLModelSpec) -> str:
 
 
 def pull_models(settings: Settings, names: Sequence[str], console: Console) -> int:
-    """Fetch the weights of the named models, all of them if none is named; the exit code.
+    """Fetch the weights of the named models, if none is named of all whose extra is installed; the exit code.
 
     Raises:
         CliError: There is no model of a name.
     """
     try:
-        specs = [find_spec(name) for name in names] or [spec for spec in all_specs().values() if spec.weights]
+        usable = (spec for spec in all_specs().values() if spec.weights and spec.is_installed)
+        specs = [find_spec(name) for name in names] or list(usable)
     except MLModelError as error:
         raise CliError(str(error), 2) from error
     failed = False
@@ -65,9 +70,13 @@ def pull_models(settings: Settings, names: Sequence[str], console: Console) -> i
         try:
             _pull(settings, spec, console)
         except MLModelError as error:
-            failed = True
+            failed = failed or bool(names) or _is_published(spec)
             console.print(f"{spec.name}: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
     return int(failed)
+
+
+def _is_published(spec: MLModelSpec) -> bool:
+    return spec.weights is not None and bool(spec.weights.url)
 
 
 def _pull(settings: Settings, spec: MLModelSpec, console: Console) -> None:

@@ -8,6 +8,8 @@ _SESSION = "session { accessToken accessTokenExpiresAt refreshToken } userErrors
 _PROGRESS = """
   status progress framesDone framesTotal etaSeconds framesPerSecond errorMessage
   counts { label detections tracks }
+  lineCounts { name in out }
+  zoneCounts { name occupancy entries exits meanDwellSeconds }
 """
 
 SIGN_UP = f"mutation SignUp($input: SignUpInput!) {{ payload: signUp(input: $input) {{ {_SESSION} }} }}"
@@ -60,6 +62,26 @@ class LabelCount:
 
 
 @dataclass(frozen=True)
+class LineCount:
+    """Crossings of a line."""
+
+    name: str
+    came_in: int
+    went_out: int
+
+
+@dataclass(frozen=True)
+class ZoneCount:
+    """Who is in a zone, and who came and went."""
+
+    name: str
+    occupancy: int
+    entries: int
+    exits: int
+    mean_dwell_seconds: float | None
+
+
+@dataclass(frozen=True)
 class Progress:
     """Where an analysis is. `percent` is from 0 to 100."""
 
@@ -72,6 +94,8 @@ class Progress:
     eta_seconds: float | None
     error_message: str | None
     counts: tuple[LabelCount, ...]
+    lines: tuple[LineCount, ...] = ()
+    zones: tuple[ZoneCount, ...] = ()
 
     @property
     def is_final(self) -> bool:
@@ -132,6 +156,11 @@ def progress_of(found: Mapping[str, Any], analysis_id: str) -> Progress:
         eta_seconds=found["etaSeconds"],
         error_message=found["errorMessage"],
         counts=tuple(LabelCount(**count) for count in found["counts"]),
+        lines=tuple(LineCount(one["name"], one["in"], one["out"]) for one in found.get("lineCounts", ())),
+        zones=tuple(
+            ZoneCount(one["name"], one["occupancy"], one["entries"], one["exits"], one["meanDwellSeconds"])
+            for one in found.get("zoneCounts", ())
+        ),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from cli.errors import CliError
+from ml_models.catalog import use_models_dir
 from settings import Settings, get_settings
 
 _ENVIRONMENT_PREFIX = "FRAMEWISE_"
@@ -27,10 +28,12 @@ def settings_with(**options: Any) -> Settings:
             os.environ[f"{_ENVIRONMENT_PREFIX}{name.upper()}"] = text
     get_settings.cache_clear()
     try:
-        return get_settings()
+        settings = get_settings()
     except ValidationError as error:
         problems = [f"{_setting_name(problem['loc'])}: {problem['msg']}" for problem in error.errors()]
         raise CliError(f"Wrong settings. {'; '.join(problems)}", 2) from error
+    use_models_dir(settings.resolved_models_dir())
+    return settings
 
 
 def _setting_name(location: tuple[int | str, ...]) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from cli.operations import LabelCount
+from cli.operations import LabelCount, LineCount, ZoneCount
 
 _MOST_LABELS = 4
 
@@ -45,6 +45,17 @@ def counts(found: Sequence[LabelCount], most_labels: int = _MOST_LABELS) -> str:
 def _count(count: LabelCount) -> str:
     text = f"{count.label} {count.detections:,}"
     return f"{text} in {count.tracks:,} {plural('track', count.tracks)}" if count.tracks else text
+
+
+def line_count(line: LineCount) -> str:
+    """What a line counted: `door: 5 in, 2 out`."""
+    return f"{line.name}: {line.came_in:,} in, {line.went_out:,} out"
+
+
+def zone_count(zone: ZoneCount) -> str:
+    """What a zone counted: `desk: 6 came, 5 left, 1 there, 19 s each`."""
+    said = f"{zone.name}: {zone.entries:,} came, {zone.exits:,} left, {zone.occupancy:,} there"
+    return said if zone.mean_dwell_seconds is None else f"{said}, {zone.mean_dwell_seconds:.0f} s each"
 
 
 def plural(noun: str, number: int) -> str:

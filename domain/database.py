@@ -18,6 +18,7 @@ MODEL_MODULES = (
     "domain.videos.models",
     "domain.analyses.models",
     "domain.uploads.models",
+    "domain.own_models.models",
     "domain.events",
     "domain.removals",
     "domain.duties",

@@ -29,7 +29,7 @@ class NotSignedInError(DomainError):
 
 
 class ForbiddenError(DomainError):
-    """Raised when a request is refused for where it comes from, whoever sent it."""
+    """Raised when a request is refused for where it comes from, or for who sent it."""
 
 
 class UserFacingError(DomainError):

@@ -43,6 +43,7 @@ async def _existing(folder: str, names: list[str]) -> set[str]:
     if folder == _DETECTIONS:
         return await _look_up("videos", "sha256", names)
     sources = await _look_up("videos", "storage_key", names)
+    sources |= await _look_up("own_models", "storage_key", names)
     return sources | await _look_up("uploads", "storage_key", names, "AND video_id IS NULL")
 
 

@@ -19,6 +19,9 @@ class User(Node):
     username: str = strawberry.field(description="The name to sign in with, as the person wrote it.")
     email: str | None = strawberry.field(description="An address to reach the person at.")
     full_name: str | None = strawberry.field(description="The person's name.")
+    is_admin: bool = strawberry.field(
+        description="Whether it may change what all accounts share, such as the uploaded models."
+    )
     created_at: datetime = strawberry.field(description="When the account was made.")
 
     @classmethod
@@ -29,6 +32,7 @@ class User(Node):
             username=row.username,
             email=row.email,
             full_name=row.full_name,
+            is_admin=bool(row.is_admin),
             created_at=row.created_at,
         )
 

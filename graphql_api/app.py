@@ -25,6 +25,7 @@ from graphql_api.progress_hub import ProgressHub
 from graphql_api.resumable_uploads.endpoint import upload_routes
 from graphql_api.schema import make_server_schema
 from graphql_api.static_files import BuiltFiles
+from ml_models.catalog import use_models_dir
 from settings import Settings, get_settings
 from storage.factory import create_storage
 from tasks.broker import make_broker
@@ -73,6 +74,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
 
 def _make_state(settings: Settings) -> AppState:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
+    use_models_dir(settings.resolved_models_dir())
     make_broker(settings.redis_url)
     client = connect_redis(settings.redis_url)
     return AppState(

@@ -27,9 +27,13 @@ _ARGUMENTS_OF_FIELDS: Mapping[str, str] = {
     "Analysis.detections.toSeconds": "Only those before this time.",
     "Analysis.detections.trackId": "Only those of the track with this number.",
     "Analysis.detections.minConfidence": "Only those that are at least as certain.",
+    "Analysis.pictureUrl.kind": "What the picture shows.",
     "Analysis.resultUrl.format": "The form of the file.",
     "Mutation.deleteAccount.password": "The password of the account.",
+    "Mutation.deleteMLModel.name": "The name of the model.",
     "Mutation.importVideo.url": "Where the file is: `http://` or `https://`.",
+    "Mutation.uploadMLModel.config": "The YAML text that says what the model is.",
+    "Mutation.uploadMLModel.file": "The ONNX file.",
     "Mutation.uploadVideos.files": "The files, in their order.",
     "Query.events.after": "Only events after the one with this number; null: from the oldest that is kept.",
     "Query.mlModels.task": "Only models that do this; null: all.",
@@ -57,6 +61,8 @@ _VALUES: Mapping[str, Mapping[str, str]] = {
         "VIDEO_DELETED": "A video was deleted.",
         "ANALYSIS_DELETED": "An analysis was deleted.",
         "ACCOUNT_DELETED": "The account was deleted.",
+        "ML_MODEL_UPLOADED": "A model was uploaded for everybody.",
+        "ML_MODEL_DELETED": "An uploaded model was deleted.",
     },
     "EventKind": {
         "VIDEO_UPLOADED": "A file came in.",
@@ -78,6 +84,19 @@ _VALUES: Mapping[str, Mapping[str, str]] = {
         "FACE_EMBEDDING": "Tells faces apart.",
         "REIDENTIFICATION": "Knows people again by their looks.",
         "ACTION_RECOGNITION": "Says what people do.",
+    },
+    "AnalysisMode": {
+        "EXACT": "Every frame of the stride, in full precision.",
+        "FAST": "Fewer frames, and less precision where the processor is faster so.",
+    },
+    "Anchor": {
+        "BOTTOM_CENTER": "The middle of the lower edge: where things stand.",
+        "CENTER": "The middle of the box: for cameras that look straight down, and for faces.",
+    },
+    "PictureKind": {
+        "HEAT_MAP": "How often each place of the frame was inside of a box.",
+        "TIMELINE": "When who was seen, and what lines and zones counted.",
+        "TRAJECTORIES": "Who went where, with the lines and the zones.",
     },
     "ResultFormat": {
         "JSON": "One JSON document with tracks and detections.",

@@ -8,7 +8,7 @@ from strawberry.permission import BasePermission
 from strawberry.types.field import StrawberryField
 
 from graphql_api.errors import Payload, ReturnsUserErrors
-from graphql_api.permissions import IsSignedIn
+from graphql_api.permissions import IsAdmin, IsSignedIn
 from graphql_api.rate_limits.mutations import CountsForRate
 
 P = TypeVar("P", bound=Payload)
@@ -31,18 +31,24 @@ def field(
 
 
 def mutation(
-    description: str, *, signed_in: bool = True, name: str | None = None, counted: bool = False
+    description: str,
+    *,
+    signed_in: bool = True,
+    admin: bool = False,
+    name: str | None = None,
+    counted: bool = False,
 ) -> Callable[[Callable[..., Awaitable[P]]], StrawberryField]:
     """A mutation: an async resolver that returns its payload; a `UserFacingError` becomes `userErrors`.
 
-    `counted`: how often somebody may call it, and others like it, is limited by `mutation_rate_per_user`.
+    `admin`: only for administrators. `counted`: how often somebody may call it, and others like it, is
+    limited by `mutation_rate_per_user`.
     """
     return cast(
         "Callable[[Callable[..., Awaitable[P]]], StrawberryField]",
         strawberry.mutation(
             name=name,
             description=description,
-            permission_classes=_permissions(signed_in),
+            permission_classes=[*_permissions(signed_in), *([IsAdmin] if admin else [])],
             # The last one is the outermost.
             extensions=[*([CountsForRate()] if counted else []), ReturnsUserErrors()],
         ),

@@ -4,7 +4,7 @@ from typing import Any
 
 from strawberry.permission import BasePermission
 
-from domain.errors import NotSignedInError
+from domain.errors import ForbiddenError, NotSignedInError
 from graphql_api.context import Info
 
 
@@ -21,3 +21,16 @@ class IsSignedIn(BasePermission):
     def on_unauthorized(self) -> None:
         """Refuse."""
         raise NotSignedInError
+
+
+class IsAdmin(BasePermission):
+    """Lets only administrators use the field; others who are signed in get a top-level `FORBIDDEN` error."""
+
+    async def has_permission(self, source: Any, info: Info, **kwargs: Any) -> bool:
+        """Whether the viewer is one."""
+        viewer = await info.context.viewer()
+        return viewer is not None and bool(viewer.user.is_admin)
+
+    def on_unauthorized(self) -> None:
+        """Refuse."""
+        raise ForbiddenError("Only administrators may do this.")

@@ -4,6 +4,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from graphql_api.accounts import AccountMutations, AccountQueries, User, load_user
+from graphql_api.analyses.comparisons import ComparisonQueries
 from graphql_api.analyses.operations import AnalysisMutations, AnalysisQueries, AnalysisSubscriptions
 from graphql_api.analyses.types import Analysis, load_analysis
 from graphql_api.audit_log import AuditQueries
@@ -14,6 +15,7 @@ from graphql_api.events import EventQueries, EventSubscriptions
 from graphql_api.execution.schema import ApiSchema
 from graphql_api.fields import field
 from graphql_api.ml_models import MLModel, MLModelQueries, load_ml_model
+from graphql_api.own_models import OwnModelMutations
 from graphql_api.relay import Node, NodeLoader, load_node, uuid_loader
 from graphql_api.resumable_uploads.operations import (
     ResumableUpload,
@@ -45,6 +47,7 @@ class Query(
     VideoQueries,
     MLModelQueries,
     AnalysisQueries,
+    ComparisonQueries,
     EventQueries,
     AuditQueries,
     ResumableUploadQueries,
@@ -61,6 +64,7 @@ class Mutation(
     ResumableUploadMutations,
     ImportMutations,
     AnalysisMutations,
+    OwnModelMutations,
     DeletionMutations,
 ):
     pass

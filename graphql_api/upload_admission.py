@@ -22,9 +22,13 @@ from graphql_api.execution.schema import ApiSchema
 from graphql_api.rate_limits.mutations import count_ahead
 from graphql_api.requests import GraphQLRequest
 from graphql_api.uploads import MultipartError
+from tasks.own_models.upload import too_large
 
 _FILE_TYPE = "Upload"
 _UPLOAD_FIELD = "uploadVideos"
+_MODEL_FIELD = "uploadMLModel"
+_FORM_BYTES = 2**20
+"""More than the form around a file takes."""
 
 
 class NotExecutableError(Exception):
@@ -68,13 +72,25 @@ async def admit_upload(
     )
     if isinstance(variables, list) or costs_too_much is not None:
         raise NotExecutableError(request)
-    if _has_wrong_settings(schema, context, operation, variables):
+    if await _has_wrong_settings(schema, context, operation, variables):
         raise NotExecutableError(request)
-    if not (request.variables or {}).get("idempotencyKey"):
+    if _calls(operation, _MODEL_FIELD):
+        await _admit_model(context, request)
+    elif not (request.variables or {}).get("idempotencyKey"):
         # With a key it may be the repetition of an upload whose videos are there already.
         await check_room_for_video(context.user_id, context.state.settings.max_videos_per_user)
     if not await count_ahead(context):
         raise NotExecutableError(request)
+
+
+async def _admit_model(context: Context, request: GraphQLRequest) -> None:
+    viewer = await context.require_viewer()
+    if not viewer.user.is_admin:
+        raise NotExecutableError(request)
+    settings = context.state.settings
+    announced = context.request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > settings.max_own_model_bytes + _FORM_BYTES:
+        raise too_large(settings)
 
 
 def _require_files(operation: OperationDefinitionNode, file_variables: Collection[str]) -> None:
@@ -90,7 +106,7 @@ def _require_files(operation: OperationDefinitionNode, file_variables: Collectio
             raise MultipartError(400, f"The variable {name[:100]!r} takes no file.")
 
 
-def _has_wrong_settings(
+async def _has_wrong_settings(
     schema: ApiSchema, context: Context, operation: OperationDefinitionNode, variables: VariableValues
 ) -> bool:
     """Whether an analysis with the settings that it asks for could not be started."""
@@ -106,10 +122,17 @@ def _has_wrong_settings(
             config=schema.config,
         )
         try:
-            settings_of_new_video(context, arguments.get("analyze"))
+            await settings_of_new_video(context, arguments.get("analyze"))
         except UserFacingError:
             return True
     return False
+
+
+def _calls(operation: OperationDefinitionNode, name: str) -> bool:
+    """Whether a mutation is called, not by a fragment; the mutation itself refuses as well."""
+    return any(
+        isinstance(node, FieldNode) and node.name.value == name for node in operation.selection_set.selections
+    )
 
 
 def _named(node: TypeNode) -> str:

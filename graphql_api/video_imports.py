@@ -53,7 +53,7 @@ class ImportMutations:
     ) -> ImportVideoPayload:
         context, app = info.context, info.context.state.settings
         checked = _checked(url, AddressPolicy(parse_networks(app.import_allowed_networks)))
-        settings = settings_of_new_video(context, analyze)
+        settings = await settings_of_new_video(context, analyze)
         row = await create_import(
             context.user_id,
             url,

@@ -60,7 +60,8 @@ class UploadMutations:
         context, payload = info.context, UploadVideosPayload()
         if not files:
             raise InvalidError("There is no file to upload.", ("files",))
-        request = _Request(context, files, settings_of_new_video(context, analyze), idempotency_key)
+        settings = await settings_of_new_video(context, analyze)
+        request = _Request(context, files, settings, idempotency_key)
         await request.check()
         for number, upload in enumerate(files):
             try:

@@ -1,5 +1,6 @@
 """Decoding one segment."""
 
+import contextlib
 import sys
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from media.picture import PictureConverter
 from media.random_access import shows_picture
 from media.segments import SegmentPlan
 from media.sequence import SequentialDecoder, decoded_frames
+from media.thinning import can_thin, thinned_frames
 from media.timeline import TimelineKind, timestamp_seconds
 
 SEEK_LEAD_SECONDS = (0.0, 1.0, 5.0, 30.0)
@@ -41,6 +43,35 @@ class Frame:
     image: NDArray[np.uint8]
 
 
+class DecodedFrame:
+    """A frame whose colours are converted only when its image is asked for.
+
+    Args:
+        index: Position in the whole video, from 0.
+        pts: Presentation time in ticks of the stream's time base.
+        timestamp_seconds: The same in seconds.
+        frame: As the decoder gave it.
+        converter: Of the stream.
+    """
+
+    def __init__(
+        self, index: int, pts: int, timestamp_seconds: float, frame: VideoFrame, converter: PictureConverter
+    ) -> None:
+        self.index = index
+        self.pts = pts
+        self.timestamp_seconds = timestamp_seconds
+        self._frame = frame
+        self._converter = converter
+
+    def image(self) -> NDArray[np.uint8]:
+        """BGR uint8 (height, width, 3), contiguous, upright, the caller's own; converted at each call."""
+        return self._converter.to_bgr(self._frame)
+
+    def luma(self, width: int, height: int) -> NDArray[np.uint8]:
+        """Its brightness, uint8 (height, width), upright, averaged down to that size."""
+        return self._converter.to_luma(self._frame, width, height)
+
+
 def read_frames(
     source: str | Path,
     segment: SegmentPlan,
@@ -49,17 +80,44 @@ def read_frames(
     frame_stride: int = 1,
     thread_count: int = 1,
     on_packet: Callable[[], None] | None = None,
+    wanted: Callable[[int], bool] | None = None,
 ) -> Generator[Frame, None, None]:
+    """As `decode_frames`, each with its image."""
+    frames = decode_frames(
+        source,
+        segment,
+        time_base,
+        frame_stride=frame_stride,
+        thread_count=thread_count,
+        on_packet=on_packet,
+        wanted=wanted,
+    )
+    with contextlib.closing(frames):
+        for frame in frames:
+            yield Frame(frame.index, frame.pts, frame.timestamp_seconds, frame.image())
+
+
+def decode_frames(
+    source: str | Path,
+    segment: SegmentPlan,
+    time_base: Fraction,
+    *,
+    frame_stride: int = 1,
+    thread_count: int = 1,
+    on_packet: Callable[[], None] | None = None,
+    wanted: Callable[[int], bool] | None = None,
+) -> Generator[DecodedFrame, None, None]:
     """Frames of `segment` in presentation order.
 
     Args:
         source: Path, or http(s) URL made by this server.
         segment: From `plan_segments`.
         time_base: Of the timeline it was planned from.
-        frame_stride: Yield only frames whose index is a multiple of it; the others are decoded but not
-            converted.
+        frame_stride: Yield only frames whose index is a multiple of it; of the others only those are decoded
+            that a decoder may need for them.
         thread_count: Threads of the decoder.
         on_packet: Called for each packet read, also before the first frame of the segment.
+        wanted: Of frames that the stride keeps, yield only those for whose index this is true.
 
     Raises:
         TimelineMismatchError: If the segment does not hold exactly `segment.frame_count` frames, or their
@@ -70,22 +128,40 @@ def read_frames(
         if video.stream.time_base != time_base:
             raise TimelineMismatchError(f"The time base is {video.stream.time_base}, not {time_base}")
         converter = PictureConverter(segment.width, segment.height)
-        count = 0
-        previous_pts = segment.start_pts
-        for pts, frame in _timed_frames(video, segment):
-            if pts < segment.start_pts:
-                continue
-            if segment.end_pts is not None and pts >= segment.end_pts:
-                break
-            if pts < previous_pts:
-                raise TimelineMismatchError(f"A frame at {pts} comes after one at {previous_pts}")
-            previous_pts = pts
-            index = segment.first_frame_index + count
-            count += 1
-            if count > segment.frame_count:
-                break
-            if index % frame_stride == 0:
-                yield Frame(index, pts, timestamp_seconds(pts, time_base), converter.to_bgr(frame))
+
+        def keeps(index: int) -> bool:
+            return index % frame_stride == 0 and (wanted is None or wanted(index))
+
+        leaves_out = frame_stride > 1 or wanted is not None
+        kept = (
+            thinned_frames(video, _packets(video, segment), segment, keeps)
+            if leaves_out and can_thin(video, segment)
+            else _kept_frames(video, segment, keeps)
+        )
+        for index, pts, frame in kept:
+            yield DecodedFrame(index, pts, timestamp_seconds(pts, time_base), frame, converter)
+
+
+def _kept_frames(
+    video: OpenVideo, segment: SegmentPlan, keeps: Callable[[int], bool]
+) -> Iterator[tuple[int, int, VideoFrame]]:
+    """Index, time and frame of what is kept; everything is decoded."""
+    count = 0
+    previous_pts = segment.start_pts
+    for pts, frame in _timed_frames(video, segment):
+        if pts < segment.start_pts:
+            continue
+        if segment.end_pts is not None and pts >= segment.end_pts:
+            break
+        if pts < previous_pts:
+            raise TimelineMismatchError(f"A frame at {pts} comes after one at {previous_pts}")
+        previous_pts = pts
+        index = segment.first_frame_index + count
+        count += 1
+        if count > segment.frame_count:
+            break
+        if keeps(index):
+            yield index, pts, frame
     if count != segment.frame_count:
         raise TimelineMismatchError(
             f"Segment {segment.number} has {count if count < segment.frame_count else 'more'} frames, "
@@ -101,13 +177,17 @@ def _timed_frames(video: OpenVideo, segment: SegmentPlan) -> Iterator[tuple[int,
     if segment.kind == TimelineKind.SEQUENTIAL.value:
         yield from SequentialDecoder(video).frames()
         return
-    packets = demux(video) if segment.seek_pts is None else _packets_from(video, segment.seek_pts)
-    if segment.kind == TimelineKind.PACKETS.value:
-        packets = _needed(packets, segment, video.stream.codec_context.codec.canonical_name)
-    for frame in decoded_frames(video, packets):
+    for frame in decoded_frames(video, _packets(video, segment)):
         if frame.pts is None:
             raise TimelineMismatchError("A frame has no presentation time")
         yield frame.pts, frame
+
+
+def _packets(video: OpenVideo, segment: SegmentPlan) -> Iterator[VideoPacket]:
+    packets = demux(video) if segment.seek_pts is None else _packets_from(video, segment.seek_pts)
+    if segment.kind == TimelineKind.PACKETS.value:
+        packets = _needed(packets, segment, video.stream.codec_context.codec.canonical_name)
+    return packets
 
 
 def _needed(packets: Iterator[VideoPacket], segment: SegmentPlan, codec: str) -> Iterator[VideoPacket]:

@@ -14,6 +14,11 @@ _TURNS = {
     (True, False, True): cv2.ROTATE_90_COUNTERCLOCKWISE,
 }
 
+_LUMA_PLANES = frozenset(
+    {"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "nv21", "gray"}
+)
+"""Pixel formats whose first plane holds the brightness, a byte each."""
+
 
 class PictureConverter:
     """Converts frames of one stream; keeps FFmpeg's scaler between them.
@@ -32,6 +37,7 @@ class PictureConverter:
         self._width = width
         self._height = height
         self._reformatter = VideoReformatter()
+        self._gray_reformatter = VideoReformatter()
 
     def to_bgr(self, frame: VideoFrame) -> NDArray[np.uint8]:
         """A contiguous uint8 array (height, width, 3), the caller's own to draw on."""
@@ -43,6 +49,20 @@ class PictureConverter:
         if picture is frame and turned is pixels:
             return pixels.copy()  # the decoder may still refer to it
         return np.ascontiguousarray(turned)
+
+    def to_luma(self, frame: VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
+        """Brightness alone, uint8 (height, width), upright, averaged down to that size.
+
+        Of most frames it is stored in a plane of its own, so no colour is converted.
+        """
+        orientation = orientation_of(frame)
+        plane = frame.planes[0]
+        if frame.format.name not in _LUMA_PLANES or plane.line_size < 0:
+            plane = self._gray_reformatter.reformat(frame, format="gray", threads=1).planes[0]
+        pixels = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+        size = orientation.display_size(width, height)
+        small = cv2.resize(pixels[: plane.height, : plane.width], size, interpolation=cv2.INTER_AREA)
+        return np.ascontiguousarray(turn(small, orientation))  # type: ignore[arg-type]
 
 
 def turn(pixels: NDArray[np.uint8], orientation: Orientation) -> NDArray[np.uint8]:

@@ -113,6 +113,11 @@ def _halved(cuts: list[int], last: int, times: np.ndarray, longer_than_seconds: 
     return result
 
 
+def plan_frames(timeline: Timeline, start: int, end: int) -> SegmentPlan:
+    """A part of its own from one frame up to another, which does not belong to it."""
+    return _segment(timeline, 0, start, end)
+
+
 def _segment(timeline: Timeline, number: int, start: int, end: int) -> SegmentPlan:
     key_frames = np.flatnonzero(timeline.key_frame)
     key_frame = int(key_frames[bisect.bisect_right(key_frames, start) - 1])

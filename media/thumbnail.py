@@ -32,17 +32,25 @@ def thumbnail_jpeg(image: NDArray[np.uint8], max_side: int = 480) -> bytes:
 
 
 def representative_image(
-    source: str | Path, timeline: Timeline, *, on_packet: Callable[[], None] | None = None
+    source: str | Path,
+    timeline: Timeline,
+    *,
+    window_seconds: tuple[float, float] | None = None,
+    on_packet: Callable[[], None] | None = None,
 ) -> NDArray[np.uint8]:
     """An early frame as BGR (height, width, 3) that is not black or blank, else the liveliest of those tried.
 
     It has the shape that players show: where pixels are not square, the picture is shrunk along one side.
     Key frames nearest to a few places of the video are tried; where only decoding from the start is exact,
-    only its first seconds are. `on_packet` is called for each packet read.
+    only its first seconds are. `window_seconds` are the times of the first and the last frame to look at, all
+    by default. `on_packet` is called for each packet read.
     """
     best: NDArray[np.uint8] | None = None
     best_deviation = -1.0
-    for index in _candidates(timeline):
+    first, last = 0, timeline.frame_count - 1
+    if window_seconds is not None:
+        first, last = np.searchsorted(timeline.timestamps_seconds, window_seconds).tolist()
+    for index in _candidates(timeline, first, min(last, timeline.frame_count - 1)):
         image = _read_one(source, timeline, index, on_packet)
         if image is None:
             continue
@@ -67,13 +75,13 @@ def _with_square_pixels(image: NDArray[np.uint8], pixel_aspect: Fraction) -> NDA
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
-def _candidates(timeline: Timeline) -> list[int]:
+def _candidates(timeline: Timeline, first: int, last: int) -> list[int]:
     key_frames = np.flatnonzero(timeline.key_frame)
-    wanted = [int(share * (timeline.frame_count - 1)) for share in _CANDIDATE_SHARES]
+    wanted = [first + int(share * (last - first)) for share in _CANDIDATE_SHARES]
     if len(key_frames) == 1:
-        return sorted({min(index, 250) for index in wanted})
+        return sorted({min(index, max(first, 250)) for index in wanted})
     indices = (int(key_frames[np.searchsorted(key_frames, index, side="right") - 1]) for index in wanted)
-    return list(dict.fromkeys(indices))
+    return list(dict.fromkeys(max(index, first) for index in indices))
 
 
 def _read_one(

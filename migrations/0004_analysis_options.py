@@ -27,6 +27,11 @@ class Migration(migrations.Migration):
         ),
         ops.AddField(
             model_name='Analysis',
+            name='frames_skipped',
+            field=fields.IntField(default=0),
+        ),
+        ops.AddField(
+            model_name='Analysis',
             name='tracking_options',
             field=fields.JSONField(null=True, encoder=JSON_DUMPS, decoder=loads),
         ),

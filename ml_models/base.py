@@ -11,6 +11,7 @@ import supervision as sv
 from numpy.typing import NDArray
 
 from ml_models.catalog import MLModelSpec, OptionValue
+from ml_models.compute import Compute
 from ml_models.errors import (
     MLModelError,
     ModelFailedError,
@@ -34,6 +35,8 @@ class AbstractImageAnalysisMLModel(ABC):
         spec: What the catalogue says of it.
         weights_path: Its checked file of weights; None if it needs none.
         options: A value for each of `spec.options`.
+        compute: The device and threads to use; one thread of the CPU by default. A device that the spec does
+            not list is not used: then `self.compute` says CPU.
     """
 
     def __init__(
@@ -42,10 +45,12 @@ class AbstractImageAnalysisMLModel(ABC):
         *,
         weights_path: Path | None = None,
         options: Mapping[str, OptionValue] | None = None,
+        compute: Compute | None = None,
     ) -> None:
         self.spec = spec
         self.weights_path = weights_path
         self.options: dict[str, Any] = {**spec.options, **(options or {})}
+        self.compute = (compute or Compute()).restricted_to(spec.devices)
         self._class_names = np.array(spec.labels)
         self._class_id_of = {label: class_id for class_id, label in enumerate(spec.labels)}
         self._is_loaded = False
@@ -69,7 +74,7 @@ class AbstractImageAnalysisMLModel(ABC):
             ModelFailedError: The implementation raised an error.
             ModelOutputError: The implementation returned something else than it must.
         """
-        frames = [_checked_frame(frame) for frame in frames]
+        frames = [checked_frame(frame) for frame in frames]
         if not frames:
             return []
         with self._lock:
@@ -174,7 +179,12 @@ class AbstractImageAnalysisMLModel(ABC):
         return ModelOutputError(f"the model {self.spec.name} ({self.spec.implementation}) {problem}")
 
 
-def _checked_frame(frame: Frame) -> Frame:
+def checked_frame(frame: Frame) -> Frame:
+    """The frame, its pixels in one piece.
+
+    Raises:
+        ModelInputError: It is no BGR uint8 image (height, width, 3), or empty.
+    """
     if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.shape[2:] != (3,):
         raise ModelInputError("a frame must be a BGR uint8 array (height, width, 3)")
     if frame.size == 0:

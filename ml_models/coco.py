@@ -11,3 +11,8 @@ COCO_LABELS: tuple[str, ...] = (
     "cell phone", "microwave", "oven", "toaster", "sink", "refrigerator", "book", "clock", "vase", "scissors",
     "teddy bear", "hair drier", "toothbrush",
 )  # fmt: skip
+
+COCO_CATEGORY_IDS: tuple[int, ...] = tuple(
+    number for number in range(1, 91) if number not in {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
+)
+"""The ids that COCO's own files give these labels: ten kinds of things were never labelled."""

@@ -25,12 +25,41 @@ class PluginError(MLModelError):
     """Raised when a package that offers a model through an entry point cannot be used."""
 
 
+class ModelFileError(PluginError):
+    """Raised when a file in the models folder does not describe a model as it must."""
+
+
+class ModelChangedError(MLModelError):
+    """Raised when a model file says something else than it did when work on it was asked for."""
+
+
 class ModelLoadError(MLModelError):
     """Raised when a model cannot be made ready to work."""
 
 
+class ModelConfigError(ModelLoadError):
+    """Raised when a model that somebody brings does not fit its configuration.
+
+    Args:
+        field: What of the configuration is wrong, or ``file`` for the model itself.
+        problem: What is wrong with it, for the person who wrote it.
+    """
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+
+
+class DeviceUnavailableError(ModelLoadError):
+    """Raised when a model is to compute on a device that is not there."""
+
+
+class ExtraMissingError(MLModelError):
+    """Raised when packages that a model needs are not installed."""
+
+
 class ModelInputError(MLModelError):
-    """Raised when a frame is not a BGR uint8 image."""
+    """Raised when a frame is not a BGR uint8 image, or a box or landmarks are not what they must be."""
 
 
 class ModelFailedError(MLModelError):

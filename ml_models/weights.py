@@ -6,12 +6,12 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ml_models.catalog import CATALOG, MLModelSpec, Weights
-from ml_models.errors import WeightsCorruptError, WeightsUnavailableError
+from ml_models.checksums import verify_file
+from ml_models.errors import WeightsUnavailableError
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 READ_TIMEOUT_SECONDS = 30.0
@@ -29,8 +29,11 @@ def find_weights(spec: MLModelSpec, weights_dir: Path) -> Path | None:
 def is_ready(spec: MLModelSpec, weights_dir: Path, mirror: str | None = None) -> bool:
     """Whether the model can start without a download.
 
-    It needs no weights, or they lie in `weights_dir` or in a mirror that is a folder.
+    What it needs is installed, and it needs no weights, or they lie in `weights_dir` or in a mirror that is
+    a folder.
     """
+    if not spec.is_installed:
+        return False
     if spec.weights is None or find_weights(spec, weights_dir) is not None:
         return True
     folder = _mirror_folder(mirror)
@@ -60,10 +63,10 @@ def ensure_weights(
     for directory in (weights_dir, folder):
         path = _sized_file(directory, weights) if directory else None
         if path is not None:
-            _verify(path, weights)
+            verify_file(path, weights.sha256, "delete it and run `framewise models pull`")
             return path
     tried = [_seen(weights_dir / weights.file_name, weights)]
-    urls = [weights.url]
+    urls = [weights.url] if weights.url else []
     if folder:
         tried.append(_seen(folder / weights.file_name, weights))
     elif mirror:
@@ -105,29 +108,19 @@ def _mirror_folder(mirror: str | None) -> Path | None:
     return None if parts.scheme in {"http", "https"} else Path(mirror)
 
 
-def _verify(path: Path, weights: Weights) -> None:
-    digest = _file_sha256(path, path.stat().st_mtime_ns)
-    if digest != weights.sha256:
-        raise WeightsCorruptError(
-            f"{path} is not the file it should be (SHA-256 {digest}, expected {weights.sha256}): "
-            "delete it and run `framewise models pull`"
-        )
-
-
-@lru_cache(maxsize=64)
-def _file_sha256(path: Path, _modified_ns: int) -> str:
-    """Read once, as long as the file is not touched."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _unavailable_message(spec: MLModelSpec, tried: list[str]) -> str:
-    weightless = ", ".join(other.name for other in CATALOG if other.weights is None)
+    weightless = ", ".join(
+        other.name
+        for other in CATALOG
+        if not (other.weights or other.requires_extra) and other.task.is_detection == spec.task.is_detection
+    )
     file_name = spec.weights.file_name if spec.weights else ""
+    instead = f", or use a model that needs no weights: {weightless}" if weightless else ""
+    if spec.weights and not spec.weights.url:
+        tried.append("nobody publishes this file under an address of its own")
     return (
         f"The weights of {spec.name} cannot be found. Tried: {'; '.join(tried)}. "
-        f"Set FRAMEWISE_WEIGHTS_MIRROR to a folder or URL that holds {file_name}, "
-        f"or use a model that needs no weights: {weightless}"
+        f"Set FRAMEWISE_WEIGHTS_MIRROR to a folder or URL that holds {file_name}{instead}"
     )
 
 

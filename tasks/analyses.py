@@ -17,6 +17,7 @@ from domain.analyses.options import (
     Tiling,
     TrackingOptions,
     Zone,
+    camel_case,
 )
 from domain.analyses.progress import publish, take_snapshot
 from domain.analyses.service import AnalysisLimits, change_status, check_idempotency_key, create_analysis
@@ -25,12 +26,14 @@ from domain.analyses.transitions import Action
 from domain.errors import InvalidError, ModelUnavailableError
 from domain.videos.files import timeline_key
 from domain.videos.models import Video
-from ml_models.catalog import MLModelSpec, find_spec
+from ml_models.catalog import MLModelSpec
 from ml_models.errors import MLModelError
-from ml_models.factory import default_model
+from ml_models.factory import check_detects, check_installed, default_model
+from ml_models.tracking.factory import TRACKER_PARAMETERS
 from settings import Settings
 from storage.base import AbstractStorage
 from tasks.doorbell import ring
+from tasks.own_models.find import find_model
 from tasks.redis_clients import try_redis
 
 _PLAIN = (
@@ -43,6 +46,7 @@ _PLAIN = (
     "create_people",
     "overlay",
     "crops",
+    "pictures",
 )
 """What of `RequestedSettings` is of the same name in `AnalysisSettings`."""
 
@@ -61,6 +65,7 @@ class RequestedSettings:
     create_people: bool | None = None
     overlay: bool | None = None
     crops: bool | None = None
+    pictures: bool | None = None
     mode: AnalysisMode | None = None
     region: tuple[Point, ...] | None = None
     tiling: Tiling | None = None
@@ -80,7 +85,7 @@ class RequestedSettings:
         return Counting(self.lines or (), self.zones or ())
 
 
-def complete_settings(
+async def complete_settings(
     requested: RequestedSettings, weights_dir: Path, mirror: str | None, path: Sequence[str] = ()
 ) -> AnalysisSettings:
     """Fill in the defaults and check every value.
@@ -89,7 +94,7 @@ def complete_settings(
         ModelUnavailableError: there is no such model.
         InvalidError: a value is out of range; its path is below `path`.
     """
-    spec = _find_model(requested.ml_model, weights_dir, mirror, path)
+    spec = await _find_model(requested.ml_model, weights_dir, mirror, path)
     if requested.labels is not None:
         requested = replace(requested, labels=tuple(dict.fromkeys(requested.labels)))
     given = {name: getattr(requested, name) for name in _PLAIN}
@@ -110,12 +115,24 @@ def complete_settings(
         )
     if settings.create_people:
         raise InvalidError("createPeople is not available in this version.", path=(*path, "create_people"))
+    _check_tracker(settings, (*path, "tracker_parameters"))
     _check_labels(spec, settings.labels, path)
     for number, line in enumerate(settings.counting.lines):
         _check_labels(spec, line.labels, (*path, "lines", str(number)))
     for number, zone in enumerate(settings.counting.zones):
         _check_labels(spec, zone.labels, (*path, "zones", str(number)))
     return settings
+
+
+def _check_tracker(settings: AnalysisSettings, path: Sequence[str]) -> None:
+    taken = TRACKER_PARAMETERS[settings.tracker]
+    for name, value in vars(settings.tracking).items():
+        if value is not None and name not in taken:
+            shown = ", ".join(camel_case(each) for each in taken) or "none"
+            raise InvalidError(
+                f"{settings.tracker} does not take {camel_case(name)}; its parameters: {shown}.",
+                path=(*path, name),
+            )
 
 
 def _check_labels(spec: MLModelSpec, labels: Sequence[str] | None, path: Sequence[str]) -> None:
@@ -127,13 +144,18 @@ def _check_labels(spec: MLModelSpec, labels: Sequence[str] | None, path: Sequenc
         )
 
 
-def _find_model(name: str | None, weights_dir: Path, mirror: str | None, path: Sequence[str]) -> MLModelSpec:
+async def _find_model(
+    name: str | None, weights_dir: Path, mirror: str | None, path: Sequence[str]
+) -> MLModelSpec:
     if name is None:
         return default_model(weights_dir, mirror)
     try:
-        return find_spec(name)
+        spec = await find_model(name)
+        check_detects(spec)
+        check_installed(spec)
     except MLModelError as error:
         raise ModelUnavailableError(str(error), path=(*path, "ml_model")) from error
+    return spec
 
 
 def analysis_limits(settings: Settings) -> AnalysisLimits:

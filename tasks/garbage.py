@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 from domain.analyses.usage import has_unplanned_analysis, segments_of_content
 from domain.references import referenced
-from ml_models.catalog import find_spec
 from ml_models.errors import MLModelError
 from storage.base import AbstractStorage
+from tasks.own_models.find import find_model
 from tasks.results.cache import detections_key
 
 OWNED_FOLDERS = ("uploads", "videos", "analyses", "detections")
@@ -84,7 +84,7 @@ async def _unused(sha256: str, keys: list[str]) -> set[str]:
     unused = set(keys)
     async for segment in segments_of_content(sha256):
         try:
-            fingerprint = find_spec(segment.ml_model).fingerprint()
+            fingerprint = (await find_model(segment.ml_model)).fingerprint()
         except MLModelError:
             return set()  # where its detections lie is known again when its package is back
         unused.discard(

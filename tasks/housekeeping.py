@@ -15,6 +15,7 @@ from domain.removals import process_removals
 from domain.uploads.deletion import delete_expired_uploads
 from domain.uploads.service import unfinished_keys
 from tasks.garbage import remove_unowned, remove_unused_detections
+from tasks.own_models.find import remove_unused_files
 from tasks.runtime import Runtime
 from tasks.scratch import remove_dead_scratch
 
@@ -61,6 +62,7 @@ async def keep_house_for_ever(runtime: Runtime) -> None:
 
     async def keep() -> None:
         await asyncio.to_thread(remove_dead_scratch, runtime.settings.data_dir)
+        await remove_unused_files(runtime.settings.resolved_weights_dir())
         if await take_duty("housekeeping", this_process(), interval_seconds):
             await keep_house(runtime)
 

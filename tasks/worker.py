@@ -19,6 +19,7 @@ from dramatiq.middleware import Middleware
 from domain.database import connect, disconnect
 from domain.outages import database_outage, is_outage, through_outages
 from domain.sql import fetch_rows
+from ml_models.catalog import use_models_dir
 from settings import Settings, get_settings
 from storage.errors import StorageConfigurationError
 from storage.factory import create_storage
@@ -54,6 +55,7 @@ class WorkerRuntime(Middleware):
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        use_models_dir(settings.resolved_models_dir())
         self.pool: ProcessPool | None = None
         """Analysis processes that run already."""
         self.has_failed = False

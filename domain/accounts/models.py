@@ -17,6 +17,8 @@ class User(Model):
     email = fields.CharField(max_length=254, null=True)
     full_name = fields.CharField(max_length=200, null=True)
     password_hash = fields.CharField(max_length=255)
+    is_admin = fields.BooleanField(default=False)
+    """Whether it may change what all accounts share, such as the uploaded models."""
     created_at = fields.DatetimeField(auto_now_add=True)
     event_count = fields.BigIntField(default=0)
     """The number of its newest event; counting up makes writers of events wait for each other."""

@@ -29,7 +29,7 @@ from domain.accounts.tokens import (
     new_refresh_token,
     read_access_token,
 )
-from domain.errors import ConflictError, InvalidError, NotSignedInError, WrongCredentialsError
+from domain.errors import ConflictError, InvalidError, NotFoundError, NotSignedInError, WrongCredentialsError
 from domain.sql import fetch_values, stored_moment
 from domain.text import is_storable
 
@@ -95,9 +95,10 @@ async def create_user(
     email: str | None = None,
     full_name: str | None = None,
     *,
+    is_admin: bool = False,
     caller: Caller = UNKNOWN_CALLER,
 ) -> User:
-    """Make an account.
+    """Make an account. `is_admin`: it may change what all accounts share; only the command line makes such.
 
     Raises:
         InvalidError: A value breaks a rule of `domain.accounts.rules`.
@@ -117,6 +118,7 @@ async def create_user(
         email=email,
         full_name=full_name,
         password_hash=await hash_password(password),
+        is_admin=is_admin,
     )
     try:
         async with in_transaction() as connection:
@@ -173,6 +175,20 @@ async def find_user(username: str) -> User | None:
     if len(key) > _LONGEST_KEY or not is_storable(key):
         return None
     return await User.get_or_none(username_key=key)
+
+
+async def make_admin(username: str, is_admin: bool = True) -> User:
+    """Let an account change what all accounts share, or no longer.
+
+    Raises:
+        NotFoundError: There is no such account.
+    """
+    user = await find_user(username)
+    if user is None:
+        raise NotFoundError("There is no account of this name.", ("username",))
+    user.is_admin = is_admin
+    await user.save(update_fields=["is_admin"])
+    return user
 
 
 async def sign_in(

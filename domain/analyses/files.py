@@ -33,6 +33,22 @@ OVERLAY_FILE = "overlay.mp4"
 CROPS_FILE = "crops.zip"
 
 
+class PictureKind(StrEnum):
+    """What a picture of a whole analysis shows."""
+
+    HEAT_MAP = "HEAT_MAP"
+    TIMELINE = "TIMELINE"
+    TRAJECTORIES = "TRAJECTORIES"
+
+
+PICTURE_FILES: dict[PictureKind, str] = {
+    PictureKind.HEAT_MAP: "heat-map.png",
+    PictureKind.TIMELINE: "timeline.png",
+    PictureKind.TRAJECTORIES: "trajectories.png",
+}
+"""File name of each."""
+
+
 def analysis_prefix(analysis_id: UUID) -> str:
     """Every file of the analysis."""
     return f"analyses/{analysis_id}"
@@ -66,3 +82,8 @@ def tracker_states_prefix(analysis_id: UUID) -> str:
 def tracker_state_key(analysis_id: UUID, number: int) -> str:
     """The tracker as it stood after segment `number`."""
     return f"{tracker_states_prefix(analysis_id)}/{number:06}.state"
+
+
+def picture_key(analysis_id: UUID, kind: PictureKind) -> str:
+    """A picture of the whole analysis."""
+    return f"{analysis_prefix(analysis_id)}/{PICTURE_FILES[kind]}"

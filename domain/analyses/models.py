@@ -69,6 +69,7 @@ class Analysis(Leased):
     create_people = fields.BooleanField(default=False)
     overlay = fields.BooleanField(default=False)
     crops = fields.BooleanField(default=False)
+    pictures = fields.BooleanField(default=False)
     detection_options = fields.JSONField[dict[str, Any] | None](null=True)
     """Of `domain.analyses.options.DetectionOptions`; null for the defaults, as the two below."""
     tracking_options = fields.JSONField[dict[str, Any] | None](null=True)
@@ -83,12 +84,16 @@ class Analysis(Leased):
     segment_count = fields.IntField(null=True)
     """Null until the video is probed and the segments are planned."""
     tracked_segments = fields.IntField(default=0)
+    counted = fields.JSONField[dict[str, Any] | None](null=True)
+    """What lines and zones have counted in the tracked segments; see tasks.counting.counter."""
     frames_total = fields.IntField(default=0)
     """Frames to analyse: those of the time range that the stride keeps."""
     frames_finished = fields.IntField(default=0)
     """Frames of finished segments."""
     frames_reused = fields.IntField(default=0)
     """Those of them whose detections an earlier analysis had stored."""
+    frames_skipped = fields.IntField(default=0)
+    """Of the frames tracked so far, those that the model did not look at."""
     frames_done = fields.IntField(default=0)
     """The most frames ever reported as done; it never goes back, even when a segment is repeated."""
     overlay_frames_done = fields.IntField(default=0)

@@ -24,6 +24,7 @@ MAX_TILE_PIXELS = 4096
 MAX_TILE_OVERLAP = 0.5
 MAX_LOST_TRACK_SECONDS = 60.0
 MAX_CONSECUTIVE_FRAMES = 100
+MAX_DIRECTION_FRAMES = 100
 
 _MIN_AREA = 1e-6
 """Of a polygon, as a share of the frame: less is a line."""
@@ -34,6 +35,13 @@ class AnalysisMode(StrEnum):
 
     EXACT = "EXACT"
     FAST = "FAST"
+
+
+class Precision(StrEnum):
+    """What networks are computed in."""
+
+    FULL = "FULL"
+    BF16 = "BF16"
 
 
 @dataclass(frozen=True)
@@ -68,12 +76,15 @@ class DetectionOptions:
         region: A polygon; what has its centre outside of it is left out. None: the whole frame.
         tiling: None: the frame is looked at as a whole.
         motion_gating: Whether frames that show what the last one showed are skipped.
+        precision: Nobody sets it: of a FAST analysis the worker that plans it decides. It is kept here so
+            that detections of both are told apart.
     """
 
     mode: AnalysisMode = AnalysisMode.EXACT
     region: tuple[Point, ...] | None = None
     tiling: Tiling | None = None
     motion_gating: bool = False
+    precision: Precision = Precision.FULL
 
     def check(self, path: Sequence[str]) -> None:
         """Raise InvalidError, naming the field below `path`, for what no frame can be looked at with."""
@@ -90,23 +101,43 @@ class TrackingOptions:
     lost_track_seconds: float | None = None
     min_iou: float | None = None
     min_consecutive_frames: int | None = None
+    activation_confidence: float | None = None
+    high_confidence: float | None = None
+    weak_min_iou: float | None = None
+    direction_weight: float | None = None
+    direction_frames: int | None = None
 
-    def check(self, path: Sequence[str]) -> None:
-        """Raise InvalidError, naming the field below `path`, for what no tracker can work with."""
-        if self.lost_track_seconds is not None and not 0 <= self.lost_track_seconds <= MAX_LOST_TRACK_SECONDS:
-            raise InvalidError(
-                f"lostTrackSeconds must be from 0 to {MAX_LOST_TRACK_SECONDS:g}.",
-                path=(*path, "lost_track_seconds"),
-            )
-        if self.min_iou is not None and not 0 < self.min_iou < 1:
-            raise InvalidError("minIou must lie between 0 and 1.", path=(*path, "min_iou"))
-        if self.min_consecutive_frames is not None and not (
-            1 <= self.min_consecutive_frames <= MAX_CONSECUTIVE_FRAMES
+    def check(self, path: Sequence[str], min_confidence: float = 0.0) -> None:
+        """Raise InvalidError, naming the field below `path`, for what no tracker can work with.
+
+        `min_confidence` is the threshold of the analysis: what is below it is in no track.
+        """
+        _check_range(self.lost_track_seconds, 0, MAX_LOST_TRACK_SECONDS, (*path, "lost_track_seconds"))
+        _check_range(self.direction_weight, 0, 1, (*path, "direction_weight"))
+        for name in ("min_iou", "weak_min_iou"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < 1:
+                raise InvalidError(f"{camel_case(name)} must lie between 0 and 1.", path=(*path, name))
+        for name, most in (
+            ("min_consecutive_frames", MAX_CONSECUTIVE_FRAMES),
+            ("direction_frames", MAX_DIRECTION_FRAMES),
         ):
-            raise InvalidError(
-                f"minConsecutiveFrames must be from 1 to {MAX_CONSECUTIVE_FRAMES}.",
-                path=(*path, "min_consecutive_frames"),
-            )
+            _check_range(getattr(self, name), 1, most, (*path, name))
+        for name in ("activation_confidence", "high_confidence"):
+            value = getattr(self, name)
+            _check_range(value, 0, 1, (*path, name))
+            if value is not None and value < min_confidence:
+                raise InvalidError(
+                    f"{camel_case(name)} must not be below minConfidence, which is {min_confidence:g}.",
+                    path=(*path, name),
+                )
+
+
+class Anchor(StrEnum):
+    """The point of a box that stands for the thing where lines and zones are counted."""
+
+    BOTTOM_CENTER = "BOTTOM_CENTER"
+    CENTER = "CENTER"
 
 
 @dataclass(frozen=True)
@@ -117,6 +148,7 @@ class CountingLine:
     start: Point
     end: Point
     labels: tuple[str, ...] | None = None
+    anchor: Anchor = Anchor.BOTTOM_CENTER
 
 
 @dataclass(frozen=True)
@@ -126,6 +158,7 @@ class Zone:
     name: str
     points: tuple[Point, ...]
     labels: tuple[str, ...] | None = None
+    anchor: Anchor = Anchor.BOTTOM_CENTER
 
 
 @dataclass(frozen=True)
@@ -181,6 +214,17 @@ def stored_options(options: Options) -> dict[str, Any] | None:
 def read_options(kind: type[Options], stored: Any) -> Options:
     """What `stored_options` made, back again."""
     return kind() if stored is None else TypeAdapter(kind).validate_python(stored)
+
+
+def _check_range(value: float | None, least: float, most: float, path: Sequence[str]) -> None:
+    if value is not None and not least <= value <= most:
+        raise InvalidError(f"{camel_case(path[-1])} must be from {least:g} to {most:g}.", path=path)
+
+
+def camel_case(name: str) -> str:
+    """A field's name as the API has it."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
 
 
 def _check_points(points: Sequence[Point], what: str, path: Sequence[str]) -> None:

@@ -10,6 +10,14 @@ from uuid import UUID
 import orjson
 from redis.asyncio import Redis
 
+from domain.analyses.counted import (
+    LineCount,
+    ZoneCount,
+    line_counts,
+    read_line_count,
+    read_zone_count,
+    zone_counts,
+)
 from domain.analyses.models import Analysis, AnalysisStatus, LabelTotal, Segment, SegmentStatus
 from domain.sql import fetch_rows, is_postgres
 
@@ -45,6 +53,8 @@ class ProgressSnapshot:
     eta_seconds: float | None
     frames_per_second: float | None
     error_message: str | None
+    line_counts: tuple[LineCount, ...] = ()
+    zone_counts: tuple[ZoneCount, ...] = ()
 
     def to_json(self) -> bytes:
         """The snapshot as it travels between processes."""
@@ -58,6 +68,8 @@ class ProgressSnapshot:
         values["owner_id"] = UUID(values["owner_id"])
         values["status"] = AnalysisStatus(values["status"])
         values["counts"] = tuple(LabelCount(**count) for count in values["counts"])
+        values["line_counts"] = tuple(map(read_line_count, values.get("line_counts", ())))
+        values["zone_counts"] = tuple(map(read_zone_count, values.get("zone_counts", ())))
         return cls(**values)
 
 
@@ -106,6 +118,8 @@ def snapshot_of(
         eta_seconds=round((whole - done) / rate, 1) if is_running and rate > 0 else None,
         frames_per_second=round(computed / elapsed, 2) if elapsed > 0 and computed else None,
         error_message=analysis.error_message,
+        line_counts=line_counts(analysis),
+        zone_counts=zone_counts(analysis),
     )
 
 

@@ -94,6 +94,7 @@ async def create_analysis(
         create_people=settings.create_people,
         overlay=settings.overlay,
         crops=settings.crops,
+        pictures=settings.pictures,
         detection_options=stored_options(settings.detection),
         tracking_options=stored_options(settings.tracking),
         counting=stored_options(settings.counting),

@@ -30,6 +30,7 @@ class AnalysisSettings:
     create_people: bool = False
     overlay: bool = False
     crops: bool = False
+    pictures: bool = False
     detection: DetectionOptions = field(default_factory=DetectionOptions)
     tracking: TrackingOptions = field(default_factory=TrackingOptions)
     counting: Counting = field(default_factory=Counting)
@@ -54,7 +55,7 @@ class AnalysisSettings:
         if self.labels is not None and not self.labels:
             raise InvalidError("labels is empty: leave it out to get every label.", path=(*path, "labels"))
         self.detection.check(path)
-        self.tracking.check((*path, "tracker_parameters"))
+        self.tracking.check((*path, "tracker_parameters"), self.min_confidence)
         self.counting.check(path)
         if self.tracker == Tracker.NONE and self.counting != Counting():
             raise InvalidError("Lines and zones count tracks: choose a tracker.", path=(*path, "tracker"))

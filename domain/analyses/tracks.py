@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
+import orjson
 from tortoise.transactions import in_transaction
 
 from domain.analyses.models import Track
@@ -30,20 +32,26 @@ async def record_tracked_segment(
     tracks_by_label: dict[str, int],
     *,
     count: int = 1,
+    counted: dict[str, Any] | None = None,
+    frames_skipped: int = 0,
 ) -> bool:
     """Store the tracks that segment `number` began or went on; False when the claim was lost.
 
     `tracks` hold whole tracks up to this segment, not differences: writing them twice changes nothing.
-    `tracks_by_label` are distinct tracks so far. `count` segments from `number` on are recorded at once.
+    `tracks_by_label` are distinct tracks so far, `counted` what lines and zones have counted. `count`
+    segments from `number` on are recorded at once.
     """
     async with in_transaction() as connection:
         rows = await fetch_rows(
-            "UPDATE analyses SET tracked_segments = $1, attempts = 1 "
+            "UPDATE analyses SET tracked_segments = $1, attempts = 1, counted = $5, "
+            "frames_skipped = frames_skipped + $6 "
             "WHERE id = $2 AND fence = $3 AND tracked_segments = $4 RETURNING id",
             number + count,
             lease.id,
             lease.fence,
             number,
+            None if counted is None else orjson.dumps(counted).decode(),
+            frames_skipped,
             connection=connection,
         )
         if not rows:
@@ -84,7 +92,8 @@ async def restart_tracking(lease: Lease) -> bool:
     """
     async with in_transaction() as connection:
         rows = await fetch_rows(
-            "UPDATE analyses SET tracked_segments = 0, interruptions = interruptions + 1 "
+            "UPDATE analyses SET tracked_segments = 0, counted = NULL, frames_skipped = 0, "
+            "interruptions = interruptions + 1 "
             "WHERE id = $1 AND fence = $2 RETURNING id",
             lease.id,
             lease.fence,

@@ -9,7 +9,9 @@ from graphql_api.context import Context
 from tasks.analyses import analysis_limits, complete_settings
 
 
-def settings_of_new_video(context: Context, analyze: AnalysisSettingsInput | None) -> AnalysisSettings | None:
+async def settings_of_new_video(
+    context: Context, analyze: AnalysisSettingsInput | None
+) -> AnalysisSettings | None:
     """The settings of the analysis that the argument `analyze` asks for; None if it asks for none.
 
     Raises:
@@ -18,7 +20,7 @@ def settings_of_new_video(context: Context, analyze: AnalysisSettingsInput | Non
     if analyze is None:
         return None
     app = context.state.settings
-    return complete_settings(
+    return await complete_settings(
         analyze.requested(), app.resolved_weights_dir(), app.resolved_weights_mirror(), ("analyze",)
     )
 

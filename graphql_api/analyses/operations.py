@@ -88,7 +88,7 @@ class AnalysisMutations:
         video = await get_video(
             context.user_id, require_uuid(input.video_id, "Video", "video_id"), ("video_id",)
         )
-        settings = complete_settings(
+        settings = await complete_settings(
             input.settings.requested(),
             app.resolved_weights_dir(),
             app.resolved_weights_mirror(),

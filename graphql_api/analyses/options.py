@@ -7,10 +7,18 @@ import orjson
 import strawberry
 
 from domain.analyses import options
-from domain.analyses.options import AnalysisMode, Counting, DetectionOptions, TrackingOptions, read_options
+from domain.analyses.options import (
+    AnalysisMode,
+    Anchor,
+    Counting,
+    DetectionOptions,
+    TrackingOptions,
+    read_options,
+)
 from graphql_api.fields import field
 
 strawberry.enum(AnalysisMode, description="Whether exactness or speed matters more.")
+strawberry.enum(Anchor, description="The point of a box that stands for the thing when it is counted.")
 
 
 @strawberry.type(description="A point of the frame, as shares of its width and height.")
@@ -50,9 +58,27 @@ class TrackerParameters:
     min_consecutive_frames: int | None = strawberry.field(
         description="In how many frames in a row a thing must be seen before it is a track."
     )
+    activation_confidence: float | None = strawberry.field(
+        description="How certain a detection must be to begin a track."
+    )
+    high_confidence: float | None = strawberry.field(
+        description="Detections at least so certain are matched before the others."
+    )
+    weak_min_iou: float | None = strawberry.field(
+        description="As minIou, for detections below highConfidence."
+    )
+    direction_weight: float | None = strawberry.field(
+        description="How much it counts that a detection lies where the track was heading."
+    )
+    direction_frames: int | None = strawberry.field(
+        description="Over how many frames that heading is measured."
+    )
 
 
-@strawberry.input(description="Parameters of the tracker. What is absent or null is the tracker's own.")
+@strawberry.input(
+    description="Parameters of the tracker. What is absent or null is the tracker's own; what the chosen "
+    "tracker does not take is refused. NONE takes none, and all others take the first three."
+)
 class TrackerParametersInput:
     lost_track_seconds: float | None = strawberry.field(
         default=None,
@@ -69,6 +95,32 @@ class TrackerParametersInput:
         description="In how many frames in a row a thing must be seen before it is a track: higher keeps "
         "mistakes out, and leaves more first frames without a number.",
     )
+    activation_confidence: float | None = strawberry.field(
+        default=None,
+        description="SORT, BYTE_TRACK, BOT_SORT: how certain a detection must be to begin a track; less "
+        "certain ones only go on with one. Higher leaves out tracks of doubtful things. By "
+        "default minConfidence.",
+    )
+    high_confidence: float | None = strawberry.field(
+        default=None,
+        description="BYTE_TRACK, BOT_SORT: detections at least so certain are matched before the others; "
+        "OC_SORT: it sees no others. By default minConfidence.",
+    )
+    weak_min_iou: float | None = strawberry.field(
+        default=None,
+        description="BOT_SORT: as minIou, for detections below highConfidence. Lower keeps more tracks alive "
+        "through occlusions. By default 0.5.",
+    )
+    direction_weight: float | None = strawberry.field(
+        default=None,
+        description="OC_SORT: from 0 to 1, how much it counts that a detection lies where the track was "
+        "heading. Higher keeps apart what crosses, and loses what turns. By default 0.2.",
+    )
+    direction_frames: int | None = strawberry.field(
+        default=None,
+        description="OC_SORT: over how many frames that heading is measured. Higher is steadier where boxes "
+        "tremble, and later to see a turn. By default 3.",
+    )
 
 
 @strawberry.type(description="A line whose crossings are counted.")
@@ -77,6 +129,7 @@ class CountingLine:
     start: Point = strawberry.field(description="Where it begins.")
     end: Point = strawberry.field(description="Where it ends.")
     labels: list[str] | None = strawberry.field(description="Only things of these labels; null: all.")
+    anchor: Anchor = strawberry.field(description="The point of a box that counts.")
 
 
 @strawberry.input(
@@ -89,6 +142,11 @@ class CountingLineInput:
     labels: list[str] | None = strawberry.field(
         default=None, description="Only things of these labels; null: all."
     )
+    anchor: Anchor = strawberry.field(
+        default=Anchor.BOTTOM_CENTER,
+        description="The point of a box that counts: BOTTOM_CENTER, where things stand, or CENTER, for "
+        "cameras that look straight down, and for faces.",
+    )
 
 
 @strawberry.type(description="A part of the frame in which things are counted.")
@@ -96,6 +154,7 @@ class Zone:
     name: str = strawberry.field(description="What it is called.")
     points: list[Point] = strawberry.field(description="The corners of the polygon.")
     labels: list[str] | None = strawberry.field(description="Only things of these labels; null: all.")
+    anchor: Anchor = strawberry.field(description="The point of a box that counts.")
 
 
 @strawberry.input(description="A part of the frame in which things are counted.")
@@ -104,6 +163,11 @@ class ZoneInput:
     points: list[PointInput] = strawberry.field(description="The corners of the polygon, 3 to 64.")
     labels: list[str] | None = strawberry.field(
         default=None, description="Only things of these labels; null: all."
+    )
+    anchor: Anchor = strawberry.field(
+        default=Anchor.BOTTOM_CENTER,
+        description="The point of a box that counts: BOTTOM_CENTER, where things stand, or CENTER, for "
+        "cameras that look straight down, and for faces.",
     )
 
 
@@ -140,7 +204,11 @@ class DecidedOptions:
     def lines(self) -> list[CountingLine]:
         return [
             CountingLine(
-                name=line.name, start=_point(line.start), end=_point(line.end), labels=_list(line.labels)
+                name=line.name,
+                start=_point(line.start),
+                end=_point(line.end),
+                labels=_list(line.labels),
+                anchor=line.anchor,
             )
             for line in self.counting.lines
         ]
@@ -148,7 +216,7 @@ class DecidedOptions:
     @field("Zones in which things are counted.")
     def zones(self) -> list[Zone]:
         return [
-            Zone(name=zone.name, points=_points(zone.points), labels=_list(zone.labels))
+            Zone(name=zone.name, points=_points(zone.points), labels=_list(zone.labels), anchor=zone.anchor)
             for zone in self.counting.zones
         ]
 
@@ -174,12 +242,17 @@ def requested_options(given: Any) -> dict[str, Any]:
         "lines": None
         if given.lines is None
         else tuple(
-            options.CountingLine(line.name, _pair(line.start), _pair(line.end), _tuple(line.labels))
+            options.CountingLine(
+                line.name, _pair(line.start), _pair(line.end), _tuple(line.labels), line.anchor
+            )
             for line in given.lines
         ),
         "zones": None
         if given.zones is None
-        else tuple(options.Zone(zone.name, _pairs(zone.points), _tuple(zone.labels)) for zone in given.zones),
+        else tuple(
+            options.Zone(zone.name, _pairs(zone.points), _tuple(zone.labels), zone.anchor)
+            for zone in given.zones
+        ),
     }
 
 

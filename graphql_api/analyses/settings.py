@@ -20,9 +20,7 @@ from graphql_api.analyses.options import (
 )
 from graphql_api.context import Info
 from graphql_api.fields import field
-from graphql_api.ml_models import MLModel, load_ml_models
-from graphql_api.relay import global_id
-from ml_models.catalog import MLTask
+from graphql_api.ml_models import MLModel, forgotten_model, load_ml_models
 from tasks.analyses import RequestedSettings
 
 strawberry.enum(Tracker, description="How detections are joined to tracks.")
@@ -40,6 +38,9 @@ class AnalysisSettings(DecidedOptions):
     create_people: bool = strawberry.field(description="Whether faces become people.")
     overlay: bool = strawberry.field(description="Whether a video with boxes drawn on it is made.")
     crops: bool = strawberry.field(description="Whether pictures of each track are cut out.")
+    pictures: bool = strawberry.field(
+        description="Whether a heat map, a timeline and trajectories are drawn."
+    )
 
     @classmethod
     def from_row(cls, row: Any) -> Self:
@@ -56,6 +57,7 @@ class AnalysisSettings(DecidedOptions):
             create_people=bool(row.create_people),
             overlay=bool(row.overlay),
             crops=bool(row.crops),
+            pictures=bool(row.pictures),
             **decided_options(row),
         )
 
@@ -63,26 +65,9 @@ class AnalysisSettings(DecidedOptions):
     async def ml_model(self, info: Info) -> MLModel:
         async def load(names: list[str]) -> Sequence[MLModel]:
             known = await load_ml_models(info.context)
-            return [known.get(name) or _forgotten_model(name) for name in names]
+            return [known.get(name) or forgotten_model(name) for name in names]
 
         return await info.context.loader("ml_model", load).load(self.model_name)
-
-
-def _forgotten_model(name: str) -> MLModel:
-    """What is left of a model whose package was removed after an analysis used it."""
-    return MLModel(
-        id=global_id("MLModel", name),
-        name=name,
-        task=MLTask.OBJECT_DETECTION,
-        labels=[],
-        description="This model is no longer installed.",
-        license="",
-        weights_bytes=None,
-        default_confidence=0.5,
-        floor_confidence=0.0,
-        is_ready=False,
-        is_default=False,
-    )
 
 
 @strawberry.input(description="What to analyse, and how. What is absent or null has a default.")
@@ -107,6 +92,10 @@ class AnalysisSettingsInput:
     )
     crops: bool | None = strawberry.field(
         default=None, description="Whether to cut out the best pictures of each track; by default not."
+    )
+    pictures: bool | None = strawberry.field(
+        default=None,
+        description="Whether to draw a heat map, a timeline and the trajectories; by default not.",
     )
     mode: AnalysisMode | None = strawberry.field(
         default=None,

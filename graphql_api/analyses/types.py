@@ -12,16 +12,20 @@ from domain.analyses import models, service
 from domain.analyses.files import (
     CROPS_FILE,
     OVERLAY_FILE,
+    PICTURE_FILES,
     RESULT_FILES,
+    PictureKind,
     ResultFormat,
     crops_key,
     overlay_key,
+    picture_key,
     result_key,
 )
 from domain.analyses.models import AnalysisStatus
 from domain.analyses.progress import ProgressSnapshot, take_snapshots
 from domain.pages import read_all
 from domain.sql import stored_uuid
+from graphql_api.analyses.counting import LineCount, ZoneCount, shown_line_counts, shown_zone_counts
 from graphql_api.analyses.detections import Detection, page_of_detections
 from graphql_api.analyses.settings import AnalysisSettings
 from graphql_api.context import Context, Info
@@ -35,6 +39,7 @@ from tasks.results.reader import DetectionFilter
 
 strawberry.enum(AnalysisStatus, description="Where an analysis stands.")
 strawberry.enum(ResultFormat, description="The form of a result file.")
+strawberry.enum(PictureKind, description="What a picture of an analysis shows.")
 
 
 @strawberry.type(description="How often a label was found so far.")
@@ -87,8 +92,10 @@ class Analysis(Node):
     row: strawberry.Private[models.Analysis]
     """What its progress and its results are read with."""
     frames_to_do: strawberry.Private[int]
+    skipped: strawberry.Private[int]
     has_overlay: strawberry.Private[bool]
     crops: strawberry.Private[bool]
+    pictures: strawberry.Private[bool]
     status: AnalysisStatus = strawberry.field(description="Where it stands.")
     error_message: str | None = strawberry.field(description="Why it failed.")
     priority: int = strawberry.field(
@@ -123,9 +130,24 @@ class Analysis(Node):
     def frames_total(self) -> int:
         return self.frames_to_do
 
+    @field(
+        "Of the frames tracked so far those that the model did not look at, since nothing moved in them, or "
+        "since mode FAST reckoned what lies between its looks. They have detections as all others do."
+    )
+    def frames_skipped(self) -> int:
+        return self.skipped
+
     @field("Detections and tracks so far, by label.")
     async def counts(self, info: Info) -> list[LabelCount]:
         return _label_counts(await _snapshot(info, self.row))
+
+    @field("What each line has counted so far, in the part of the video that is tracked.")
+    async def line_counts(self, info: Info) -> list[LineCount]:
+        return shown_line_counts((await _snapshot(info, self.row)).line_counts)
+
+    @field("What each zone has counted so far, in the part of the video that is tracked.")
+    async def zone_counts(self, info: Info) -> list[ZoneCount]:
+        return shown_zone_counts((await _snapshot(info, self.row)).zone_counts)
 
     @field("How long it will take from now, as far as can be told; null while it does not run.")
     async def eta_seconds(self, info: Info) -> float | None:
@@ -200,6 +222,13 @@ class Analysis(Node):
             info.context, key, content_type="application/zip", filename=CROPS_FILE, attachment=True
         )
 
+    @field("A link to a picture of the whole analysis, a PNG; null until there are some.")
+    async def picture_url(self, info: Info, kind: PictureKind) -> str | None:
+        if not self.pictures or self.status != AnalysisStatus.SUCCEEDED:
+            return None
+        key = picture_key(self.key, kind)
+        return await link(info.context, key, content_type="image/png", filename=PICTURE_FILES[kind])
+
 
 _COLUMNS = {
     "stored_video_id": "video_id",
@@ -215,6 +244,8 @@ _COLUMNS = {
     "create_people": "create_people",
     "overlay": "overlay",
     "crops": "crops",
+    "pictures": "pictures",
+    "stored_counted": "counted",
     "stored_detection_options": "detection_options",
     "stored_tracking_options": "tracking_options",
     "stored_counting": "counting",
@@ -225,6 +256,7 @@ _COLUMNS = {
     "frames_to_do": "frames_total",
     "frames_finished": "frames_finished",
     "frames_reused": "frames_reused",
+    "skipped": "frames_skipped",
     "stored_frames_done": "frames_done",
     "overlay_frames_done": "overlay_frames_done",
     "has_overlay": "has_overlay",
@@ -285,6 +317,8 @@ class AnalysisProgress:
     frames_done: int = strawberry.field(description="Frames analysed so far.")
     frames_total: int = strawberry.field(description="Frames to analyse; 0 until that is known.")
     counts: list[LabelCount] = strawberry.field(description="Detections and tracks so far, by label.")
+    line_counts: list[LineCount] = strawberry.field(description="What each line has counted so far.")
+    zone_counts: list[ZoneCount] = strawberry.field(description="What each zone has counted so far.")
     eta_seconds: float | None = strawberry.field(description="How long it will take from now.")
     frames_per_second: float | None = strawberry.field(description="Frames analysed a second, while it ran.")
     error_message: str | None = strawberry.field(description="Why it failed.")
@@ -300,6 +334,8 @@ class AnalysisProgress:
             frames_done=snapshot.frames_done,
             frames_total=snapshot.frames_total,
             counts=_label_counts(snapshot),
+            line_counts=shown_line_counts(snapshot.line_counts),
+            zone_counts=shown_zone_counts(snapshot.zone_counts),
             eta_seconds=snapshot.eta_seconds,
             frames_per_second=snapshot.frames_per_second,
             error_message=snapshot.error_message,

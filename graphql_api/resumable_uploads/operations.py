@@ -123,7 +123,7 @@ class ResumableUploadMutations:
     )
     async def create_upload(self, info: Info, input: CreateUploadInput) -> CreateUploadPayload:
         state, app = info.context.state, info.context.state.settings
-        settings = settings_of_new_video(info.context, input.analyze)
+        settings = await settings_of_new_video(info.context, input.analyze)
         if settings is not None:
             await analysis_limits(app).check(info.context.user_id)
         new = NewUpload(safe_filename(input.filename.encode()), input.size_bytes, settings)

@@ -29,7 +29,7 @@ class OpenCVHaarFace(AbstractImageAnalysisMLModel):
     """
 
     def _load(self) -> None:
-        cv2.setNumThreads(1)
+        cv2.setNumThreads(self.compute.threads)
         path = Path(cv2.__file__).parent / "data" / _CASCADE
         if not path.is_file():
             raise FileNotFoundError(f"this build of OpenCV comes without {_CASCADE}")

@@ -27,7 +27,7 @@ class OpenCVHOGPerson(AbstractImageAnalysisMLModel):
     """
 
     def _load(self) -> None:
-        cv2.setNumThreads(1)
+        cv2.setNumThreads(self.compute.threads)
         self._detector = cv2.HOGDescriptor()
         self._detector.setSVMDetector(np.array(cv2.HOGDescriptor.getDefaultPeopleDetector()))
 

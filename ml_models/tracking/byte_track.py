@@ -10,8 +10,8 @@ from ml_models.tracking.library import LibraryTracker, lost_track_buffer
 class ByteTrack(LibraryTracker):
     """Matches strong detections first, then keeps what is left of the tracks alive with weak ones.
 
-    Strong is what reaches the analysis' threshold: the library's 0.7 to begin a track would leave most
-    detections of small models without one.
+    By default, strong is what reaches the analysis' threshold: the library's 0.7 to begin a track would leave
+    most detections of small models without one.
     """
 
     def __init__(self, parameters: TrackingParameters) -> None:
@@ -20,10 +20,10 @@ class ByteTrack(LibraryTracker):
                 lost_track_buffer=lost_track_buffer(parameters),
                 frame_rate=parameters.frames_per_second,
                 iou=FewBoxesIoU(),
-                track_activation_threshold=parameters.min_confidence,
-                high_conf_det_threshold=parameters.min_confidence,
+                track_activation_threshold=parameters.to_activate,
+                high_conf_det_threshold=parameters.to_be_strong,
                 minimum_consecutive_frames=parameters.min_consecutive_frames,
                 minimum_iou_threshold=0.1 if parameters.min_iou is None else parameters.min_iou,
             ),
-            parameters.min_confidence,
+            max(parameters.to_activate, parameters.to_be_strong),
         )

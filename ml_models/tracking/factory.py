@@ -22,6 +22,17 @@ TRACKERS: dict[str, str] = {
 }
 """Name → ``"module:Class"``, imported on use; a class is called with `TrackingParameters`."""
 
+_ALL = ("lost_track_seconds", "min_iou", "min_consecutive_frames")
+
+TRACKER_PARAMETERS: dict[str, tuple[str, ...]] = {
+    "NONE": (),
+    "SORT": (*_ALL, "activation_confidence"),
+    "BYTE_TRACK": (*_ALL, "activation_confidence", "high_confidence"),
+    "OC_SORT": (*_ALL, "high_confidence", "direction_weight", "direction_frames"),
+    "BOT_SORT": (*_ALL, "activation_confidence", "high_confidence", "weak_min_iou"),
+}
+"""Which of `TrackingParameters` a person may set for which tracker; it does not look at the others."""
+
 
 def create_tracker(name: str, parameters: TrackingParameters) -> AbstractTracker:
     """A tracker for the things of one label.

@@ -122,14 +122,21 @@ class LabelTracker:
             self._following.pop(label, None)
         return cast("list[int]", ids.tolist())
 
+    def live_numbers(self) -> set[int]:
+        """The numbers that a later frame may still be given, of those given so far."""
+        return set(self._live().values())
+
+    def _live(self) -> dict[tuple[str, int], int]:
+        live = {(label, number) for label, tracker in self._trackers.items() for number in tracker.live_ids()}
+        return {key: number for key, number in self._numbers.items() if key in live}
+
     def to_bytes(self) -> bytes:
         """The whole state: `from_bytes` goes on from it exactly as this object would.
 
         It is a pickle, for speed and exactness. Read it only where it was written by ourselves, and only
         in a process that holds nothing of value.
         """
-        live = {(label, number) for label, tracker in self._trackers.items() for number in tracker.live_ids()}
-        self._numbers = {key: number for key, number in self._numbers.items() if key in live}
+        self._numbers = self._live()
         return pickle.dumps((_FORMAT, _library_version(), self.__dict__), protocol=pickle.HIGHEST_PROTOCOL)
 
     @classmethod

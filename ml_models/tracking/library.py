@@ -18,16 +18,11 @@ from ml_models.tracking.base import (
 )
 
 _BUFFER_RATE = 30.0
-_MIN_BUFFER_FRAMES = 3
 
 
 def lost_track_buffer(parameters: TrackingParameters) -> int:
-    """The library's `lost_track_buffer`, which counts thirtieths of a second.
-
-    It is as long as two missed frames at least, so that sparse frames (a large stride) can be tracked at all.
-    """
-    seconds = max(parameters.lost_track_seconds, _MIN_BUFFER_FRAMES / parameters.frames_per_second)
-    return math.ceil(seconds * _BUFFER_RATE)
+    """The library's `lost_track_buffer`, which counts thirtieths of a second."""
+    return math.ceil(parameters.patience_seconds * _BUFFER_RATE)
 
 
 class _Rows:

@@ -16,11 +16,15 @@ class OCSort(LibraryTracker):
                 lost_track_buffer=lost_track_buffer(parameters),
                 frame_rate=parameters.frames_per_second,
                 iou=FewBoxesIoU(),
-                high_conf_det_threshold=parameters.min_confidence,
+                high_conf_det_threshold=parameters.to_be_strong,
                 minimum_consecutive_frames=parameters.min_consecutive_frames,
                 minimum_iou_threshold=0.3 if parameters.min_iou is None else parameters.min_iou,
+                direction_consistency_weight=0.2
+                if parameters.direction_weight is None
+                else parameters.direction_weight,
+                delta_t=3 if parameters.direction_frames is None else parameters.direction_frames,
             ),
-            parameters.min_confidence,
+            parameters.to_be_strong,
         )
 
     @property

@@ -16,9 +16,9 @@ class Sort(LibraryTracker):
                 lost_track_buffer=lost_track_buffer(parameters),
                 frame_rate=parameters.frames_per_second,
                 iou=FewBoxesIoU(),
-                track_activation_threshold=parameters.min_confidence,
+                track_activation_threshold=parameters.to_activate,
                 minimum_consecutive_frames=parameters.min_consecutive_frames,
                 minimum_iou_threshold=0.3 if parameters.min_iou is None else parameters.min_iou,
             ),
-            parameters.min_confidence,
+            parameters.to_activate,
         )

@@ -3,18 +3,16 @@
 from collections.abc import Sequence
 
 import cv2
-import numpy as np
 import supervision as sv
-from numpy.typing import NDArray
 
 from ml_models.anchors import anchor_cells
-from ml_models.base import AbstractImageAnalysisMLModel, FloatArray, Frame
+from ml_models.base import AbstractImageAnalysisMLModel, Frame
 from ml_models.letterbox import Letterbox
 from ml_models.nms import non_maximum_suppression
 from ml_models.onnx import create_session
 from ml_models.scaling import scaled_size, size_factors
+from ml_models.yolox.decoding import STRIDES, decode
 
-_STRIDES = (8, 16, 32)
 _MAX_IOU = 0.45
 _PADDING = 114
 
@@ -29,13 +27,13 @@ class YOLOX(AbstractImageAnalysisMLModel):
     def _load(self) -> None:
         if self.weights_path is None:
             raise ValueError("it needs weights")
-        cv2.setNumThreads(1)
-        self._session = create_session(self.weights_path)
+        cv2.setNumThreads(self.compute.threads)
+        self._session = create_session(self.weights_path, self.compute)
         model_input = self._session.get_inputs()[0]
         self._input_name = model_input.name
         height, width = model_input.shape[2:]
         self._input_size = (width, height)
-        self._cells, self._strides = anchor_cells(width, height, _STRIDES)
+        self._cells, self._strides = anchor_cells(width, height, STRIDES)
         shape = self._session.get_outputs()[0].shape[1:]
         if shape != [len(self._strides), 5 + len(self.spec.labels)]:
             raise ValueError(f"its output of shape {shape} does not fit {len(self.spec.labels)} labels")
@@ -49,7 +47,7 @@ class YOLOX(AbstractImageAnalysisMLModel):
         if self._frame_size != (width, height):
             self._prepare(width, height)
         (output,) = self._session.run(None, {self._input_name: self._letterbox(frame)})
-        boxes, scores, class_ids = self._decode(output[0])
+        boxes, scores, class_ids = decode(output[0], self._cells, self._strides, self.spec.floor_confidence)
         kept = non_maximum_suppression(boxes, scores, _MAX_IOU, class_ids)
         return sv.Detections(
             xyxy=boxes[kept] * self._to_frame, confidence=scores[kept], class_id=class_ids[kept]
@@ -61,21 +59,3 @@ class YOLOX(AbstractImageAnalysisMLModel):
         self._letterbox = Letterbox(size, self._input_size, _PADDING)
         self._to_frame = size_factors((width, height), size)
         self._frame_size = (width, height)
-
-    def _decode(self, output: FloatArray) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
-        """Boxes (n, 4) in pixels of the input, scores and class ids (n,), of what reaches the floor.
-
-        An anchor's row holds centre and size in strides (the size as an exponent), the probability that
-        there is a thing, and that of each class.
-        """
-        floor = self.spec.floor_confidence
-        found = np.flatnonzero(output[:, 4] >= floor)  # a score is no higher than this factor of it
-        rows = output[found]
-        class_ids = rows[:, 5:].argmax(axis=1)
-        scores = rows[:, 4] * np.take_along_axis(rows, class_ids[:, None] + 5, axis=1)[:, 0]
-        reaches = scores >= floor
-        found, rows, scores, class_ids = found[reaches], rows[reaches], scores[reaches], class_ids[reaches]
-        strides = self._strides[found]
-        centers = (rows[:, :2] + self._cells[found]) * strides
-        halves = np.exp(rows[:, 2:4]) * strides / 2
-        return np.concatenate((centers - halves, centers + halves), axis=1), scores, class_ids

@@ -33,8 +33,8 @@ class YuNet(AbstractImageAnalysisMLModel):
     def _load(self) -> None:
         if self.weights_path is None:
             raise ValueError("it needs weights")
-        cv2.setNumThreads(1)
-        self._session = create_session(self.weights_path)
+        cv2.setNumThreads(self.compute.threads)
+        self._session = create_session(self.weights_path, self.compute)
         model_input = self._session.get_inputs()[0]
         self._input_name = model_input.name
         height, width = model_input.shape[2:]

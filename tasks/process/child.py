@@ -33,6 +33,8 @@ JOBS: dict[str, str] = {
     "scan": "tasks.process.probe:scan_video",
     "detect": "tasks.process.detect:detect_segment",
     "track": "tasks.process.track:track_segment",
+    "get_ready_to_check": "tasks.process.check_model:get_ready",
+    "check_model": "tasks.process.check_model:check_model",
     "summarise": "tasks.process.summarise:summarise",
 }
 """Request kind → the function that does it, imported on first use."""
@@ -40,7 +42,7 @@ JOBS: dict[str, str] = {
 _PR_SET_PDEATHSIG = 1
 _NICENESS = 10
 _MOST_KILLABLE = "1000"
-_OUT_OF_MEMORY_WORDS = ("bad_alloc", "Insufficient memory", "failed to allocate memory")
+_OUT_OF_MEMORY_WORDS = ("bad_alloc", "insufficient memory", "failed to allocate memory")
 """How native libraries say it in errors of their own."""
 
 
@@ -111,7 +113,7 @@ def _is_out_of_memory(error: Exception, names: Sequence[str]) -> bool:
     if "MediaError" in names:  # a file that asks for absurd sizes, not a want of memory
         return False
     return any(
-        isinstance(cause, MemoryError) or any(words in str(cause) for words in _OUT_OF_MEMORY_WORDS)
+        isinstance(cause, MemoryError) or any(words in str(cause).lower() for words in _OUT_OF_MEMORY_WORDS)
         for cause in _causes(error)
     )
 

@@ -10,9 +10,12 @@ import cv2
 import numpy as np
 import supervision as sv
 
-from media.frames import read_frames
+from media.frames import DecodedFrame, decode_frames
 from media.segments import SegmentPlan
-from tasks.process.models import loaded_model
+from ml_models.looking.between import SURE_SHARE
+from tasks.process.look import look_at, region_of
+from tasks.process.looks import FrameDetections, Looks
+from tasks.process.models import LoadedModel, loaded_model
 from tasks.process.protocol import Message
 from tasks.process.report import Report
 from tasks.results.table import SegmentTableBuilder
@@ -29,31 +32,22 @@ def detect_segment(values: dict[str, Any], blobs: Sequence[bytes], report: Repor
     model = loaded_model(values, report)
     min_confidence = np.float32(values["min_confidence"])
     wanted = None if values["labels"] is None else frozenset(values["labels"])
+    plan = SegmentPlan(**values["plan"])
     builder = SegmentTableBuilder()
     counts: Counter[str] = Counter()
     frames_done = 0
-    frames = read_frames(
+    frames = decode_frames(
         values["source"],
-        SegmentPlan(**values["plan"]),
+        plan,
         Fraction(values["time_base"]),
         frame_stride=values["frame_stride"],
         thread_count=values["thread_count"],
         on_packet=report.counter("packets_read"),
     )
+    looks = _looks(model, values, plan, report)
     with contextlib.closing(frames):
-        for frame in frames:
-            detections = model.analyze(frame.image, report)
-            labels = [str(name) for name in detections.data["class_name"]] if len(detections) else []
-            confidences = _confidences(detections)
-            builder.add(
-                frame.index,
-                frame.timestamp_seconds,
-                detections.xyxy,
-                confidences,
-                labels,
-                detections.data.get("landmarks"),
-                detections.data.get("embedding"),
-            )
+        for found in looks(frames):
+            labels, confidences = _add(builder, found)
             counts.update(
                 label
                 for label, confidence in zip(labels, confidences, strict=True)
@@ -62,6 +56,43 @@ def detect_segment(values: dict[str, Any], blobs: Sequence[bytes], report: Repor
             frames_done += 1
             report({"frames_done": frames_done, "counts": counts})
     return Message("result", {"frames_done": frames_done, "counts": counts}, [builder.build().to_parquet()])
+
+
+def _looks(model: LoadedModel, values: dict[str, Any], plan: SegmentPlan, report: Report) -> Looks:
+    options = values.get("detection_options") or {}
+    region = region_of(options, plan.width, plan.height)
+    look = look_at(lambda image: model.analyze(image, report), options, region)
+
+    def look_at_frame(frame: DecodedFrame) -> sv.Detections:
+        return look(frame.image())
+
+    return Looks(
+        look_at_frame,
+        options,
+        (plan.width, plan.height),
+        region,
+        sure_confidence=SURE_SHARE * model.default_confidence,
+    )
+
+
+def _add(
+    builder: SegmentTableBuilder, found: FrameDetections
+) -> tuple[list[str], "np.typing.NDArray[np.float32]"]:
+    """Put a frame into the table; its labels and confidences."""
+    detections = found.detections
+    labels = [str(name) for name in detections.data["class_name"]] if len(detections) else []
+    confidences = _confidences(detections)
+    builder.add(
+        found.frame_index,
+        found.timestamp_seconds,
+        detections.xyxy,
+        confidences,
+        labels,
+        detections.data.get("landmarks"),
+        detections.data.get("embedding"),
+        is_looked_at=found.is_looked_at,
+    )
+    return labels, confidences
 
 
 def _confidences(detections: sv.Detections) -> "np.typing.NDArray[np.float32]":

@@ -8,7 +8,12 @@ import supervision as sv
 from numpy.typing import NDArray
 
 from ml_models.base import AbstractImageAnalysisMLModel
+from ml_models.catalog import MLModelSpec, find_spec, use_models_dir
+from ml_models.compute import Compute, Device
+from ml_models.config_fields import NAME_PREFIX
+from ml_models.errors import ModelChangedError
 from ml_models.factory import create_ml_model
+from ml_models.onnx_detector.transfer import spec_of_values
 from tasks.process.report import Report
 
 _MAX_LOADED = 2
@@ -25,6 +30,11 @@ class LoadedModel:
         self._model = model
         self._is_ready = False
 
+    @property
+    def default_confidence(self) -> float:
+        """The threshold of an analysis that names none."""
+        return self._model.spec.default_confidence
+
     def analyze(self, image: NDArray[np.uint8], report: Report) -> sv.Detections:
         """What the model finds in a frame."""
         if self._is_ready:
@@ -35,17 +45,53 @@ class LoadedModel:
         return detections
 
 
+def requested_compute(values: dict[str, Any]) -> Compute | None:
+    """Where a request wants models to compute; None for what they do by themselves."""
+    device = Device(values.get("device", Device.CPU.value))
+    bfloat16 = is_reduced(values)
+    return None if device is Device.CPU and not bfloat16 else Compute(device, bfloat16=bfloat16)
+
+
+def is_reduced(values: dict[str, Any]) -> bool:
+    """Whether a request wants networks computed in bfloat16."""
+    return (values.get("detection_options") or {}).get("precision") == "BF16"
+
+
+def _file_spec(values: dict[str, Any]) -> MLModelSpec | None:
+    """The model of an operator's model file; None for other models.
+
+    Raises:
+        ModelChangedError: It is no longer the one whose detections the worker asks for.
+    """
+    if not values["ml_model"].startswith(NAME_PREFIX):
+        return None
+    use_models_dir(Path(values["models_dir"]))
+    spec = find_spec(values["ml_model"])
+    if spec.fingerprint() != values["fingerprint"]:
+        raise ModelChangedError(f"the model {spec.name} was changed in this moment")
+    return spec
+
+
 _loaded: dict[str, LoadedModel] = {}
 
 
 def loaded_model(values: dict[str, Any], report: Report) -> LoadedModel:
     """The model a request names, loaded already if this process used it lately."""
-    name: str = values["ml_model"]
+    own = values.get("ml_model_spec")
+    spec = _file_spec(values) if own is None else spec_of_values(own)
+    # A name may be used again for another uploaded model, or for a model file that was changed.
+    key: str = values["ml_model"] if spec is None else spec.fingerprint()
+    key += " in bfloat16" if is_reduced(values) else ""
     with report.indivisible():
-        model = _loaded.pop(name, None) or LoadedModel(
-            create_ml_model(name, weights_dir=Path(values["weights_dir"]), mirror=values["weights_mirror"])
+        model = _loaded.pop(key, None) or LoadedModel(
+            create_ml_model(
+                spec or values["ml_model"],
+                weights_dir=Path(values["weights_dir"]),
+                mirror=values["weights_mirror"],
+                compute=requested_compute(values),
+            )
         )
-        _loaded[name] = model
+        _loaded[key] = model
         while len(_loaded) > _MAX_LOADED:
             del _loaded[next(iter(_loaded))]
     return model

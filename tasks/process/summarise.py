@@ -9,7 +9,10 @@ import numpy.typing as npt
 
 from media.crops import write_crops
 from media.overlay import OverlayBox, write_overlay
+from media.thumbnail import representative_image
 from media.timeline import Timeline
+from tasks.counting.record import count_tracks
+from tasks.pictures.draw import draw_pictures
 from tasks.process.protocol import Message
 from tasks.process.report import Report
 from tasks.results.best_crops import best_crops
@@ -24,13 +27,17 @@ _ROWS_AT_ONCE = 8192
 
 
 def summarise(values: dict[str, Any], blobs: Sequence[bytes], report: Report) -> Message:
-    """Write each format, and the overlay and the crops if asked for, into the request's folder.
+    """Write each format, and the overlay, the crops and the pictures if asked for, into the request's folder.
 
-    For the overlay and the crops, the first blob is the video's timeline.
+    For all but the formats, the first blob is the video's timeline.
     """
     paths: list[str] = values["tracked"]
     folder = Path(values["folder"])
     tables = _Tables(paths, report.counter("tables_read"))
+    shapes = None
+    if values["counting"] is not None:
+        shapes = values["counting"]["shapes"]
+        values["summary"]["counting"] = _counted(values, tables)
     for result_format, file_name in values["formats"].items():
         WRITERS[result_format](folder / file_name, values["summary"], tables)
     if values["crops"] is not None:
@@ -52,7 +59,39 @@ def summarise(values: dict[str, Any], blobs: Sequence[bytes], report: Report) ->
             on_packet=report.counter("packets_read"),
             thread_count=values["thread_count"],
         )
+    if values["pictures"] is not None:
+        _draw_pictures(values, shapes, Timeline.from_bytes(blobs[0]), tables, report)
     return Message("result")
+
+
+def _counted(values: dict[str, Any], tables: Iterable[SegmentTable]) -> dict[str, Any]:
+    counting, tracks = values["counting"], values["summary"]["tracks"]
+    last_seconds = {track["trackId"]: track["lastSeconds"] for track in tracks}
+    return count_tracks(tables, counting["shapes"], counting["width"], counting["height"], last_seconds)
+
+
+def _draw_pictures(
+    values: dict[str, Any],
+    shapes: dict[str, Any] | None,
+    timeline: Timeline,
+    tables: Iterable[SegmentTable],
+    report: Report,
+) -> None:
+    on_packet = report.counter("picture_packets_read")
+
+    def background(start_seconds: float, end_seconds: float) -> npt.NDArray[np.uint8]:
+        window = start_seconds, end_seconds
+        return representative_image(values["source"], timeline, window_seconds=window, on_packet=on_packet)
+
+    draw_pictures(
+        Path(values["folder"]),
+        values["pictures"],
+        tables,
+        values["summary"],
+        shapes,
+        background,
+        (timeline.width, timeline.height),
+    )
 
 
 class _Tables:

@@ -14,6 +14,8 @@ import pyarrow.compute as pc
 
 from ml_models.tracking.base import NO_TRACK, TrackingParameters
 from ml_models.tracking.label_tracker import LabelTracker
+from tasks.counting.counter import TrackCounter
+from tasks.counting.tables import count_table
 from tasks.process.protocol import Message
 from tasks.process.report import Report
 from tasks.results.table import TRACKED_SCHEMA, SegmentTable
@@ -37,21 +39,31 @@ class _Track:
 def track_segment(values: dict[str, Any], blobs: Sequence[bytes], report: Report) -> Message:
     """Number the detections of a segment, or of several that follow each other.
 
-    The first blobs are the `SegmentTable` of each, `values["segments"]` in number, one by default; the one
-    after them, if there is one, is the tracker as the segment before left it, and `values["tracks"]` are the
-    tracks so far. Trackers see every detection the model stores, since some keep a track alive by weak ones;
-    the answer's blobs hold those that pass the threshold, segment by segment, and then the tracker.
+    The first blobs are the `SegmentTable` of each, `values["segments"]` in number, one by default; those
+    after them, if there are any, are the tracker and the counter as the segment before left them, and
+    `values["tracks"]` are the tracks so far. Trackers see every detection the model stores, since some keep a
+    track alive by weak ones; the answer's blobs hold those that pass the threshold, segment by segment, then
+    the tracker, and the counter where `values["counting"]` says what to count.
     """
     count = values.get("segments", 1)
     tables, states = blobs[:count], blobs[count:]
+    parameters = TrackingParameters(**values["parameters"])
     with report.indivisible():  # this imports the tracker's library
         tracker = (
             LabelTracker.from_bytes(states[0])
             if states
-            else LabelTracker(values["tracker"], parameters=TrackingParameters(**values["parameters"]))
+            else LabelTracker(values["tracker"], parameters=parameters)
         )
+    counter = _counter(values.get("counting"), states[1:])
     with _rare_collections():
-        return _track(values, tables, tracker, report)
+        return _track(values, tables, tracker, counter, report)
+
+
+def _counter(counting: dict[str, Any] | None, states: Sequence[bytes]) -> TrackCounter | None:
+    if counting is None:
+        return None
+    counter = TrackCounter(counting["shapes"], counting["width"], counting["height"])
+    return counter.restore(states[0]) if states else counter
 
 
 @contextmanager
@@ -65,15 +77,27 @@ def _rare_collections() -> Iterator[None]:
         gc.set_threshold(*thresholds)
 
 
-def _track(values: dict[str, Any], tables: Sequence[bytes], tracker: LabelTracker, report: Report) -> Message:
+def _track(
+    values: dict[str, Any],
+    tables: Sequence[bytes],
+    tracker: LabelTracker,
+    counter: TrackCounter | None,
+    report: Report,
+) -> Message:
     on_frame = report.counter("frames_tracked")
     tracks = {track["track_id"]: _Track(**track) for track in values["tracks"]}
     touched: dict[int, None] = {}
     answers = []
+    frames_skipped = 0
     for done, table in enumerate(tables, 1):
-        segment = SegmentTable.from_parquet(table).kept(0.0, values["labels"])
+        stored = SegmentTable.from_parquet(table)
+        frames_skipped += stored.frames_skipped
+        segment = stored.kept(0.0, values["labels"])
         tracked = _tracked(segment, tracker, on_frame).kept(values["min_confidence"], None)
         touched |= dict.fromkeys(_extend(tracks, tracked.detections))
+        if counter is not None:
+            count_table(counter, tracked)
+            counter.keep(tracker.live_numbers().__contains__)
         answers.append(tracked.to_parquet())
         report({"segments_done": done})
     return Message(
@@ -81,9 +105,11 @@ def _track(values: dict[str, Any], tables: Sequence[bytes], tracker: LabelTracke
         {
             "tracks": [asdict(track) for track in tracks.values()],
             "touched": list(touched),
+            "frames_skipped": frames_skipped,
             "tracks_by_label": Counter(track.label for track in tracks.values()),
+            "counted": None if counter is None else counter.totals(),
         },
-        [*answers, tracker.to_bytes()],
+        [*answers, tracker.to_bytes(), *([] if counter is None else [counter.to_bytes()])],
     )
 
 

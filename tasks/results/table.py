@@ -32,27 +32,31 @@ TRACKED_SCHEMA = DETECTION_SCHEMA.append(pa.field("track_id", pa.int32()))
 
 _FRAME_INDEX = b"framewise.frame_index"
 _TIMESTAMPS = b"framewise.timestamp_seconds"
+_SKIPPED = b"framewise.frames_skipped"
 
 
 @dataclass(frozen=True)
 class SegmentTable:
-    """Detections in presentation order, and every frame that was looked at, with or without detections.
+    """Detections in presentation order, and every frame of the stride, with or without detections.
 
-    `frame_index` (n,) int64 and `timestamp_seconds` (n,) float64 list the frames.
+    `frame_index` (n,) int64 and `timestamp_seconds` (n,) float64 list the frames. Of them the model did not
+    look at `frames_skipped`: their detections are taken from those around them.
     """
 
     detections: pa.Table
     frame_index: npt.NDArray[np.int64]
     timestamp_seconds: npt.NDArray[np.float64]
+    frames_skipped: int = 0
 
     def to_parquet(self) -> bytes:
         """The same bytes for the same content."""
-        table = self.detections.replace_schema_metadata(
-            {
-                _FRAME_INDEX: np.asarray(self.frame_index, dtype="<i8").tobytes(),
-                _TIMESTAMPS: np.asarray(self.timestamp_seconds, dtype="<f8").tobytes(),
-            }
-        )
+        metadata = {
+            _FRAME_INDEX: np.asarray(self.frame_index, dtype="<i8").tobytes(),
+            _TIMESTAMPS: np.asarray(self.timestamp_seconds, dtype="<f8").tobytes(),
+        }
+        if self.frames_skipped:
+            metadata[_SKIPPED] = str(self.frames_skipped).encode()
+        table = self.detections.replace_schema_metadata(metadata)
         output = io.BytesIO()
         # A segment is read as a whole, so statistics have no use, and few but labels repeat.
         pq.write_table(table, output, compression="zstd", use_dictionary=["label"], write_statistics=False)
@@ -69,6 +73,7 @@ class SegmentTable:
             table,
             np.frombuffer(metadata.get(_FRAME_INDEX, b""), dtype="<i8"),
             np.frombuffer(metadata.get(_TIMESTAMPS, b""), dtype="<f8"),
+            int(metadata.get(_SKIPPED, b"0")),
         )
 
     def kept(self, min_confidence: float, labels: Sequence[str] | None) -> "SegmentTable":
@@ -129,6 +134,7 @@ class SegmentTableBuilder:
     def __init__(self) -> None:
         self._frames: list[int] = []
         self._timestamps: list[float] = []
+        self._frames_skipped = 0
         self._columns: dict[str, list[Any]] = {field.name: [] for field in DETECTION_SCHEMA}
 
     def add(
@@ -140,9 +146,12 @@ class SegmentTableBuilder:
         labels: Iterable[str],
         landmarks: npt.ArrayLike | None,
         embeddings: npt.ArrayLike | None,
+        *,
+        is_looked_at: bool = True,
     ) -> None:
         """Add a frame's detections: boxes (n, 4) of x1, y1, x2, y2; landmarks (n, k, 2); embeddings."""
         self._frames.append(frame_index)
+        self._frames_skipped += not is_looked_at
         self._timestamps.append(timestamp_seconds)
         count = len(boxes)
         if not count:
@@ -171,6 +180,7 @@ class SegmentTableBuilder:
             pa.Table.from_arrays(arrays, schema=DETECTION_SCHEMA),
             np.asarray(self._frames, dtype=np.int64),
             np.asarray(self._timestamps, dtype=np.float64),
+            self._frames_skipped,
         )
 
 

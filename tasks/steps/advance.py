@@ -20,6 +20,7 @@ from tasks.progress import push_progress
 from tasks.runtime import Runtime
 from tasks.steps.guarded import LostClaimError, guarded
 from tasks.steps.outcome import Outcome, outcome_of
+from tasks.steps.precision import decide_precision
 from tasks.steps.reuse import stored_counts
 from tasks.steps.summarise import summarise_analysis
 from tasks.steps.track import Tracked, track_segments
@@ -102,6 +103,7 @@ async def _plan(runtime: Runtime, lease: Lease, analysis: Analysis) -> None:
         data = await runtime.storage.get(timeline_key(video.id))
         plans = await asyncio.to_thread(_plans, data, analysis, runtime.settings.segment_seconds)
         if plans:
+            await decide_precision(runtime, lease, analysis)
             reading = stored_counts(runtime, analysis, video, [plan for plan, _ in plans])
             counts = await guarded(reading, _keep_planning(runtime, lease))
             await plan_segments(lease, plans, sum(frames for _, frames in plans), counts)

@@ -17,9 +17,10 @@ from domain.leases import Ending
 from domain.videos.files import timeline_key
 from domain.videos.models import Video
 from domain.videos.service import replace_timeline
-from ml_models.catalog import find_spec
+from ml_models.catalog import MLModelSpec
 from ml_models.weights import ensure_weights
 from storage.errors import FileMissingError
+from tasks.own_models.find import find_model, provide_weights, uploaded_spec_values
 from tasks.process.errors import JobError, ProcessDiedError
 from tasks.process.limits import segment_time_limit, time_limit
 from tasks.process.pool import AnalysisProcess
@@ -37,7 +38,15 @@ _NEXT_TIMELINE_KIND = {"PACKETS": "FRAMES", "FRAMES": "SEQUENTIAL"}
 """What to try when the frames of a segment are not those of the timeline."""
 
 _PERMANENT = frozenset(
-    {"MediaError", "WeightsError", "PluginError", "UnknownModelError", "ModelLoadError", "ModelOutputError"}
+    {
+        "MediaError",
+        "WeightsError",
+        "PluginError",
+        "ExtraMissingError",
+        "UnknownModelError",
+        "ModelLoadError",
+        "ModelOutputError",
+    }
 )
 """Errors that a second try cannot mend."""
 
@@ -51,7 +60,7 @@ async def detect_step(runtime: Runtime, process: AnalysisProcess, claim: Claimed
     await push_progress(runtime, analysis.id)
     key = None
     try:
-        spec = find_spec(analysis.ml_model)
+        spec = await find_model(analysis.ml_model)
         key = detections_key(
             video.sha256, segment.plan, analysis.frame_stride, spec.fingerprint(), analysis.detection_options
         )
@@ -100,12 +109,13 @@ async def _detect(
     progress: dict[str, Any] = {}
 
     async def work() -> dict[str, Any]:
-        spec = find_spec(analysis.ml_model)
+        spec = await find_model(analysis.ml_model)
         if spec.weights is not None:
             weights_dir, mirror = settings.resolved_weights_dir(), settings.resolved_weights_mirror()
+            await provide_weights(runtime.storage, spec, weights_dir)
             await asyncio.to_thread(ensure_weights, spec, weights_dir, mirror)
         limit = segment_time_limit(settings, claim.segment.plan, claim.segment.frames_total)
-        answer = await process.request(await _request(runtime, claim, video), progress.update, limit)
+        answer = await process.request(await _request(runtime, claim, video, spec), progress.update, limit)
         await runtime.storage.put(key, answer.blobs[0])
         return answer.values
 
@@ -134,7 +144,7 @@ async def _finish(
         raise LostClaimError
 
 
-async def _request(runtime: Runtime, claim: ClaimedSegment, video: Video) -> Message:
+async def _request(runtime: Runtime, claim: ClaimedSegment, video: Video, spec: MLModelSpec) -> Message:
     settings, analysis = runtime.settings, claim.analysis
     return Message(
         "detect",
@@ -144,9 +154,13 @@ async def _request(runtime: Runtime, claim: ClaimedSegment, video: Video) -> Mes
             "time_base": video.time_base,
             "frame_stride": analysis.frame_stride,
             "thread_count": settings.decode_threads(),
-            "ml_model": analysis.ml_model,
+            "ml_model": spec.name,
+            "ml_model_spec": uploaded_spec_values(spec),
+            "fingerprint": spec.fingerprint(),
             "weights_dir": str(settings.resolved_weights_dir()),
+            "models_dir": str(settings.resolved_models_dir()),
             "weights_mirror": settings.resolved_weights_mirror(),
+            "device": settings.device,
             "min_confidence": analysis.min_confidence,
             "labels": analysis.labels,
             "detection_options": analysis.detection_options,

@@ -7,9 +7,9 @@ from typing import Any
 from domain.analyses.models import Analysis
 from domain.videos.files import detections_prefix
 from domain.videos.models import Video
-from ml_models.catalog import find_spec
 from ml_models.errors import MLModelError
 from storage.errors import FileMissingError
+from tasks.own_models.find import find_model
 from tasks.results.cache import detections_key
 from tasks.results.table import detection_counts
 from tasks.runtime import Runtime
@@ -22,7 +22,7 @@ async def stored_counts(
 ) -> list[Mapping[str, int] | None]:
     """For each plan the detections by label that the analysis keeps of what is stored; None: nothing is."""
     try:
-        fingerprint = find_spec(analysis.ml_model).fingerprint()
+        fingerprint = (await find_model(analysis.ml_model)).fingerprint()
     except MLModelError:
         return [None] * len(plans)  # detection will say what is wrong
     prefix = detections_prefix(video.sha256)

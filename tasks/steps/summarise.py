@@ -10,15 +10,18 @@ from typing import Any
 from domain.analyses.files import (
     CROPS_FILE,
     OVERLAY_FILE,
+    PICTURE_FILES,
     RESULT_FILES,
+    PictureKind,
     ResultFormat,
     crops_key,
     overlay_key,
+    picture_key,
     result_key,
     tracked_key,
     tracker_states_prefix,
 )
-from domain.analyses.models import Analysis, LabelTotal, Track
+from domain.analyses.models import Analysis, LabelTotal, Segment, Track
 from domain.analyses.status import apply
 from domain.analyses.transitions import Action
 from domain.leases import Lease
@@ -31,7 +34,7 @@ from tasks.progress import push_progress
 from tasks.runtime import Runtime
 from tasks.scratch import scratch_folder
 from tasks.steps.guarded import LostClaimError, guarded
-from tasks.steps.track import keep_advancing
+from tasks.steps.track import counting_request, keep_advancing
 
 
 async def summarise_analysis(
@@ -51,10 +54,16 @@ async def summarise_analysis(
             "summary": await _summary(analysis, video),
             "overlay": OVERLAY_FILE if analysis.overlay else None,
             "crops": CROPS_FILE if analysis.crops else None,
+            "pictures": {kind.value: name for kind, name in PICTURE_FILES.items()}
+            if analysis.pictures
+            else None,
+            "counting": counting_request(
+                analysis, await Segment.filter(analysis_id=analysis.id).order_by("number").limit(1)
+            ),
             "frame_stride": analysis.frame_stride,
             "thread_count": runtime.settings.decode_threads(),
         }
-        reads_video = analysis.overlay or analysis.crops
+        reads_video = analysis.overlay or analysis.crops or analysis.pictures
         blobs = [await runtime.storage.get(timeline_key(video.id))] if reads_video else []
         frames = (video.frame_count or 0) * (analysis.overlay + analysis.crops) or analysis.frames_total
         size_bytes = video.size_bytes if analysis.overlay else 0
@@ -67,6 +76,8 @@ async def summarise_analysis(
             await runtime.storage.put_file(overlay_key(analysis.id), folder / OVERLAY_FILE)
         if analysis.crops:
             await runtime.storage.put_file(crops_key(analysis.id), folder / CROPS_FILE)
+        for kind in PictureKind if analysis.pictures else ():
+            await runtime.storage.put_file(picture_key(analysis.id, kind), folder / PICTURE_FILES[kind])
 
     async with _scratch_folder(runtime) as folder:
         await guarded(work(folder), _keep(runtime, lease, analysis, progress))

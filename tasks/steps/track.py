@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from enum import Enum
 from typing import Any
 
@@ -13,8 +13,8 @@ from domain.analyses.options import TrackingOptions, read_options
 from domain.analyses.tracks import TrackSummary, record_tracked_segment, restart_tracking
 from domain.leases import Ending, Lease
 from domain.videos.models import Video
-from ml_models.catalog import find_spec
 from storage.errors import FileMissingError
+from tasks.own_models.find import find_model
 from tasks.process.errors import JobError
 from tasks.process.limits import time_limit
 from tasks.process.pool import AnalysisProcess
@@ -50,7 +50,7 @@ async def track_segments(
     segments = await Segment.filter(
         analysis_id=analysis.id, number__gte=numbers.start, number__lt=numbers.stop
     ).order_by("number")
-    fingerprint = find_spec(analysis.ml_model).fingerprint()
+    fingerprint = (await find_model(analysis.ml_model)).fingerprint()
     stored = await asyncio.gather(
         *(
             runtime.storage.get(
@@ -79,14 +79,10 @@ async def track_segments(
             return await _or_lost(restart_tracking(lease), Tracked.FROM_THE_START)
         tracks = left.values["tracks"]
         blobs.extend(left.blobs)
-    frames_per_second = (video.average_fps or _DEFAULT_FRAMES_PER_SECOND) / analysis.frame_stride
     values = {
         "tracker": analysis.tracker.value,
-        "parameters": {
-            "min_confidence": analysis.min_confidence,
-            "frames_per_second": frames_per_second,
-            **_chosen(analysis),
-        },
+        "parameters": _tracking_parameters(analysis, video),
+        "counting": counting_request(analysis, segments),
         "min_confidence": analysis.min_confidence,
         "labels": analysis.labels,
         "tracks": tracks,
@@ -96,8 +92,8 @@ async def track_segments(
 
     async def work() -> dict[str, Any]:
         answer = await process.request(Message("track", values, blobs), limit=limit)
-        *tables, state = answer.blobs
-        packed = Message("tracker", {"tracks": answer.values["tracks"]}, [state]).encode()
+        tables, states = answer.blobs[: len(segments)], answer.blobs[len(segments) :]
+        packed = Message("tracker", {"tracks": answer.values["tracks"]}, states).encode()
         await asyncio.gather(
             *(
                 runtime.storage.put(tracked_key(analysis.id, number), table)
@@ -121,7 +117,13 @@ async def track_segments(
         runtime.surely(
             "tracks",
             lambda: record_tracked_segment(
-                lease, numbers.start, summaries, found["tracks_by_label"], count=len(numbers)
+                lease,
+                numbers.start,
+                summaries,
+                found["tracks_by_label"],
+                count=len(numbers),
+                counted=found["counted"],
+                frames_skipped=found["frames_skipped"],
             ),
         ),
         Tracked.DONE,
@@ -131,10 +133,22 @@ async def track_segments(
     return Tracked.DONE
 
 
-def _chosen(analysis: Analysis) -> dict[str, Any]:
-    """The tracker's parameters that the analysis sets."""
+def _tracking_parameters(analysis: Analysis, video: Video) -> dict[str, Any]:
+    """Of `ml_models.tracking.base.TrackingParameters`: those of the analysis, and what the video says."""
     options = read_options(TrackingOptions, analysis.tracking_options)
-    return {name: value for name, value in vars(options).items() if value is not None}
+    return {
+        "min_confidence": analysis.min_confidence,
+        "frames_per_second": (video.average_fps or _DEFAULT_FRAMES_PER_SECOND) / analysis.frame_stride,
+        **{name: value for name, value in vars(options).items() if value is not None},
+    }
+
+
+def counting_request(analysis: Analysis, segments: Sequence[Segment]) -> dict[str, Any] | None:
+    """What to count, and how large frames are; None for nothing."""
+    if analysis.counting is None or not segments:
+        return None
+    plan = segments[0].plan
+    return {"shapes": analysis.counting, "width": plan["width"], "height": plan["height"]}
 
 
 async def _or_lost(write: Awaitable[bool], tracked: Tracked) -> Tracked:

@@ -70,7 +70,10 @@ def test_every_command_has_help(framewise):
         "demo",
         "models list",
         "models pull",
+        "models check",
+        "models bench",
         "users create",
+        "users admin",
     ]
     for name in commands:
         done = framewise(*name.split(), "--help")
@@ -157,6 +160,12 @@ def test_the_database_is_migrated_once_and_accounts_are_made(framewise):
     again = framewise("users", "create", "ada", "--password-stdin", input="long enough 1\n")
     assert again.returncode == 1
     assert "taken" in again.stderr
+    made = framewise("users", "create", "eve", "--admin", "--password-stdin", input="long enough 1\n")
+    assert made.returncode == 0, made.stderr
+    assert framewise("users", "admin", "ADA").stdout == "Ada is an administrator.\n"
+    assert framewise("users", "admin", "Ada", "--revoke").stdout == "Ada is no administrator any more.\n"
+    unknown = framewise("users", "admin", "nobody")
+    assert (unknown.returncode, "no account of this name" in unknown.stderr) == (1, True)
 
 
 def test_a_remote_server_takes_username_and_password_or_a_token(framewise, tmp_path):

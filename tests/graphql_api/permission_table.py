@@ -20,7 +20,7 @@ class Seen(Enum):
 
 
 FIELDS: dict[str, tuple[Seen, str]] = {
-    "User": (Seen.OWNER, "id username email fullName createdAt"),
+    "User": (Seen.OWNER, "id username email fullName isAdmin createdAt"),
     "AuditEntry": (Seen.OWNER, "kind createdAt address userAgent subjectId"),
     "Video": (
         Seen.OWNER,
@@ -31,24 +31,42 @@ FIELDS: dict[str, tuple[Seen, str]] = {
     "Analysis": (
         Seen.OWNER,
         "id status errorMessage priority createdAt startedAt finishedAt video settings progress framesDone "
-        "framesTotal counts etaSeconds framesPerSecond detections tracks resultUrl overlayUrl cropsUrl",
+        "framesTotal framesSkipped counts etaSeconds framesPerSecond detections tracks resultUrl overlayUrl "
+        "cropsUrl pictureUrl lineCounts zoneCounts",
     ),
     "AnalysisSettings": (
         Seen.OWNER,
-        "tracker frameStride minConfidence labels startSeconds endSeconds createPeople overlay crops mlModel "
+        "tracker frameStride minConfidence labels startSeconds endSeconds createPeople overlay crops pictures "
+        "mlModel "
         "mode region tiling motionGating trackerParameters lines zones",
     ),
     "Point": (Seen.OWNER, "x y"),
     "Tiling": (Seen.OWNER, "tilePixels overlap"),
-    "TrackerParameters": (Seen.OWNER, "lostTrackSeconds minIou minConsecutiveFrames"),
-    "CountingLine": (Seen.OWNER, "name start end labels"),
-    "Zone": (Seen.OWNER, "name points labels"),
+    "TrackerParameters": (
+        Seen.OWNER,
+        "lostTrackSeconds minIou minConsecutiveFrames activationConfidence highConfidence weakMinIou "
+        "directionWeight directionFrames",
+    ),
+    "CountingLine": (Seen.OWNER, "name start end labels anchor"),
+    "Zone": (Seen.OWNER, "name points labels anchor"),
+    "LineCount": (Seen.OWNER, "name in out byLabel"),
+    "LineLabelCount": (Seen.OWNER, "label in out"),
+    "ZoneCount": (Seen.OWNER, "name occupancy entries exits meanDwellSeconds byLabel"),
+    "ZoneLabelCount": (Seen.OWNER, "label occupancy entries exits"),
     "AnalysisProgress": (
         Seen.OWNER,
-        "analysisId status progress framesDone framesTotal counts etaSeconds framesPerSecond errorMessage analysis",
+        "analysisId status progress framesDone framesTotal counts etaSeconds framesPerSecond errorMessage analysis "
+        "lineCounts zoneCounts",
     ),
     "LabelCount": (Seen.OWNER, "label detections tracks"),
     "Detection": (Seen.OWNER, "frameIndex timestampSeconds label confidence box trackId"),
+    "AnalysisComparison": (
+        Seen.OWNER,
+        "frames detectionsA detectionsB matched agreement meanIou iouHistogram labels matchedTrackCount "
+        "lostTrackCount newTrackCount matchedTracks lostTrackIds newTrackIds",
+    ),
+    "LabelComparison": (Seen.OWNER, "label detectionsA detectionsB matched tracksA tracksB"),
+    "TrackPair": (Seen.OWNER, "trackIdA trackIdB detections"),
     "BoundingBox": (Seen.OWNER, "x y width height"),
     "Track": (Seen.OWNER, "trackId label firstSeconds lastSeconds detectionCount meanConfidence"),
     "Event": (Seen.OWNER, "number cursor kind createdAt message videoId analysisId video analysis"),
@@ -62,8 +80,11 @@ FIELDS: dict[str, tuple[Seen, str]] = {
     "PageInfo": (Seen.OWNER, "hasNextPage hasPreviousPage startCursor endCursor"),
     "MLModel": (
         Seen.SIGNED_IN,
-        "id name task labels description license weightsBytes defaultConfidence floorConfidence isReady isDefault",
+        "id name task labels description license trainingData knownLimits weightsBytes weightsSha256 inputWidth "
+        "inputHeight embeddingSize sameSimilarity devices millisecondsPerFrame measuredOn quality "
+        "defaultConfidence floorConfidence requiresExtra isInstalled howToInstall canAnalyze isReady isDefault",
     ),
+    "MLModelQuality": (Seen.SIGNED_IN, "metric value data command"),
     "Session": (Seen.PAYLOAD, "accessToken accessTokenExpiresAt refreshToken user"),
     "SessionPayload": (Seen.PAYLOAD, "userErrors session"),
     "SignOutPayload": (Seen.PAYLOAD, "userErrors"),
@@ -72,11 +93,12 @@ FIELDS: dict[str, tuple[Seen, str]] = {
     "CreateUploadPayload": (Seen.PAYLOAD, "userErrors upload"),
     "ImportVideoPayload": (Seen.PAYLOAD, "userErrors video analysis"),
     "AnalysisPayload": (Seen.PAYLOAD, "userErrors analysis"),
+    "MLModelPayload": (Seen.PAYLOAD, "userErrors mlModel"),
     "DeletePayload": (Seen.PAYLOAD, "userErrors deletedId"),
     "UserError": (Seen.PAYLOAD, "code message path"),
 }
 
-ARGUMENTS: dict[str, str] = {}
+ARGUMENTS: dict[str, str] = {"Analysis.pictureUrl": "(kind: HEAT_MAP)"}
 """`Type.field` → its arguments, of fields below the roots that cannot go without."""
 
 
@@ -99,6 +121,8 @@ class Other(Enum):
     """A user error, or an error, with this code; nothing else is in the answer."""
     WRONG_CREDENTIALS = auto()
     """The same with this code."""
+    FORBIDDEN = auto()
+    """The same with this code: neither is an administrator."""
     OWN = auto()
     """Something of their own: nothing of the owner's is in it, and nothing of theirs changes."""
 
@@ -148,6 +172,9 @@ ROOTS: dict[str, Root] = {
             '(filter: {mlModel: "opencv-haar-face"})',
         ),
     ),
+    "Query.compareAnalyses": Root(
+        Other.NOT_FOUND, ("(a: <analysis>, b: <analysis>)", "(a: <analysis>, b: <running>)")
+    ),
     "Query.events": Root(Other.OWN, ("", '(after: "0")', '(after: "4")', "(after: <events_cursor>)")),
     "Query.auditLog": Root(Other.OWN, ("", "(first: 100)", "(after: <audit_cursor>)")),
     "Query.node": Root(Other.NULL, ("(id: <user>)", "(id: <video>)", "(id: <analysis>)")),
@@ -181,6 +208,8 @@ ROOTS: dict[str, Root] = {
         f"Mutation.{action}Analysis": Root(Other.NOT_FOUND, ("(id: <running>)", "(id: <failed>)"))
         for action in ("pause", "resume", "cancel", "restart", "delete")
     },
+    "Mutation.uploadMLModel": Root(Other.FORBIDDEN, ('(file: "none", config: "name: own-x")',)),
+    "Mutation.deleteMLModel": Root(Other.FORBIDDEN, ('(name: "own-x")',)),
     "Mutation.deleteVideo": Root(Other.NOT_FOUND, ("(id: <video>)",)),
     "Mutation.deleteAccount": Root(Other.WRONG_CREDENTIALS, ("(password: <password>)",)),
     "Subscription.analysisProgress": Root(

@@ -148,16 +148,30 @@ async def _analysis(owner: User, word: str, video: Video, status: AnalysisStatus
         end_seconds=1.5,
         overlay=True,
         crops=True,
+        pictures=True,
         detection_options=stored_options(
             DetectionOptions(region=((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)), tiling=Tiling(), motion_gating=True)
         ),
-        tracking_options=stored_options(TrackingOptions(1.0, 0.5, 2)),
+        tracking_options=stored_options(TrackingOptions(1.0, 0.5, 2, 0.6, 0.6, 0.4, 0.3, 2)),
         counting=stored_options(
             Counting(
                 (CountingLine(f"{word}-line", (0.0, 0.5), (1.0, 0.5), (f"{word}-label",)),),
                 (Zone(f"{word}-zone", ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)), (f"{word}-label",)),),
             )
         ),
+        counted={
+            "lines": [{"name": f"{word}-line", "in": 1, "out": 2, "by_label": {f"{word}-label": [1, 2]}}],
+            "zones": [
+                {
+                    "name": f"{word}-zone",
+                    "occupancy": 1,
+                    "entries": 2,
+                    "exits": 1,
+                    "mean_dwell_seconds": 3.5,
+                    "by_label": {f"{word}-label": [1, 2, 1]},
+                }
+            ],
+        },
         status=status,
         error_message=f"{word}: it broke" if status is AnalysisStatus.FAILED else None,
         segment_count=2,

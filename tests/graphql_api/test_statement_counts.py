@@ -18,6 +18,7 @@ from domain.analyses.models import (
     Track,
     Tracker,
 )
+from domain.analyses.options import Counting, CountingLine, Zone, stored_options
 from domain.events import EventKind, record_event
 from domain.uploads.models import Upload
 from domain.videos.models import Video, VideoStatus
@@ -26,7 +27,9 @@ from graphql_api.schema import export_schema
 from tests.graphql_api.full_app import FullApp
 
 ANALYSIS = """id status progress framesDone counts { label } etaSeconds video { id title url thumbnailUrl }
-  resultUrl settings { tracker labels mlModel { name labels } }"""
+  lineCounts { name in byLabel { label in } } zoneCounts { name occupancy byLabel { label entries } }
+  resultUrl settings { tracker labels mlModel { name labels } region { x }
+  lines { name labels } zones { name labels points { x } } }"""
 TRACKS = "tracks(first: 2) { edges { cursor node { trackId label } } pageInfo { hasNextPage } }"
 DETECTIONS = "detections(first: 2) { edges { cursor node { label box { x } } } }"
 ANALYSES = f"analyses(first: 4) {{ edges {{ cursor node {{ {ANALYSIS} {TRACKS} {DETECTIONS} }} }} }}"
@@ -40,24 +43,47 @@ QUERIES = {
     "Query.events": EVENTS,
     "Query.uploads": "{ uploads(first: 50) { edges { cursor node { id filename url video { id } } } } }",
     "Query.mlModels": "{ mlModels { id name labels isReady } }",
+    "MLModel.devices": "{ mlModels { id devices } }",
+    "MLModel.quality": "{ mlModels { id quality { metric value } } }",
     "Query.auditLog": "{ auditLog(first: 50) { edges { cursor node { kind createdAt } } } }",
     "Video.analyses": VIDEOS,
     "Analysis.tracks": VIDEOS,
     "Analysis.detections": VIDEOS,
     "Analysis.counts": VIDEOS,
+    **dict.fromkeys(
+        (
+            *("Analysis.lineCounts", "LineCount.byLabel", "Analysis.zoneCounts", "ZoneCount.byLabel"),
+            *("AnalysisSettings.region", "AnalysisSettings.lines", "AnalysisSettings.zones"),
+            *("CountingLine.labels", "Zone.labels", "Zone.points"),
+        ),
+        VIDEOS,
+    ),
     "AnalysisSettings.labels": VIDEOS,
     "MLModel.labels": VIDEOS,
 }
 """List field of the schema → a query that asks it once for each object of the lists above it."""
 
 FROM_MEMORY = {
+    **{
+        f"AnalysisComparison.{name}": "made by the comparison"
+        for name in ("iouHistogram", "labels", "matchedTracks", "lostTrackIds", "newTrackIds")
+    },
     "AnalysisProgress.counts": "made with the snapshot",
+    "AnalysisProgress.lineCounts": "made with the snapshot",
+    "AnalysisProgress.zoneCounts": "made with the snapshot",
     "Payload.userErrors": "made by the mutation",
     "UserError.path": "made by the mutation",
     "UploadVideosPayload.videos": "as many as there are files in the request, written one by one",
     "UploadVideosPayload.analyses": "as many as there are files in the request, written one by one",
 }
 """Those that no query asks, and why."""
+
+COUNTING = stored_options(
+    Counting(
+        (CountingLine("line", (0.0, 0.5), (1.0, 0.5)),),
+        (Zone("zone", ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))),),
+    )
+)
 
 
 def _list_fields() -> set[str]:
@@ -97,7 +123,7 @@ async def _fill(owner_id: Any, count: int) -> None:
             analysis = await Analysis.create(
                 id=uuid4(), owner_id=owner_id, video_id=video.id, ml_model="opencv-haar-face",
                 tracker=Tracker.BYTE_TRACK, frame_stride=1, min_confidence=0.5, labels=["face"],
-                status=AnalysisStatus.RUNNING, frames_total=100, running_since=1.0,
+                status=AnalysisStatus.RUNNING, frames_total=100, running_since=1.0, counting=COUNTING,
             )  # fmt: skip
             await Segment.create(
                 id=uuid4(), analysis_id=analysis.id, number=0, plan={}, status=SegmentStatus.RUNNING,

@@ -6,6 +6,7 @@ import pytest
 
 from ml_models.catalog import CATALOG, MLModelSpec, MLTask, all_specs, find_spec
 from ml_models.errors import UnknownModelError, UnknownOptionError
+from ml_models.extras import EXTRAS, Extra
 from ml_models.factory import create_ml_model, default_model, merged_options
 
 
@@ -25,7 +26,9 @@ def test_a_wrong_name_is_told_what_comes_near():
         find_spec("yunet-2026")
     with pytest.raises(UnknownModelError, match="did you mean yolox-nano"):
         find_spec("YOLOX_nano")
-    with pytest.raises(UnknownModelError, match="there are opencv-haar-face, opencv-hog-person, yolox-nano"):
+    with pytest.raises(
+        UnknownModelError, match=r"there are dlib-hog-face, .*, opencv-haar-face, .*, yolox-nano"
+    ):
         find_spec("zzz")
 
 
@@ -55,11 +58,21 @@ def test_the_default_is_the_best_face_detector_that_is_ready(weights_dir, tmp_pa
         {"floor_confidence": 0.2},
         {"options": {"longest_side": 320}},
         {"weights": dataclasses.replace(find_spec("yunet-2026may").weights, sha256="0" * 64)},
+        {"packaged_files": find_spec("dlib-resnet").packaged_files},
     ],
 )
 def test_the_fingerprint_changes_with_what_changes_detections(change):
     spec = find_spec("yunet-2026may")
     assert dataclasses.replace(spec, **change).fingerprint() != spec.fingerprint()
+
+
+def test_a_model_is_installed_when_all_modules_of_its_extra_are_there(monkeypatch):
+    spec = find_spec("dlib-hog-face")
+    assert find_spec("yolox-nano").is_installed
+    monkeypatch.setitem(EXTRAS, "dlib", Extra("dlib", ("numpy", "json"), "…"))
+    assert spec.is_installed
+    monkeypatch.setitem(EXTRAS, "dlib", Extra("dlib", ("numpy", "no_such_module"), "…"))
+    assert not spec.is_installed
 
 
 def test_the_fingerprint_does_not_change_with_the_rest():
@@ -77,6 +90,7 @@ def test_the_fingerprint_does_not_change_with_the_rest():
         {"floor_confidence": 0.6},
         {"default_confidence": 1.1},
         {"implementation": "module.Class"},
+        {"requires_extra": "no-such-extra"},
     ],
 )
 def test_a_spec_that_cannot_be_right_is_refused(wrong):

@@ -1,18 +1,19 @@
 """What every model of the catalogue must do; a new one is tested by being listed there."""
 
-import os
+import gc
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
 import pytest
 
-from ml_models.catalog import CATALOG
+from ml_models.compute import Compute
 from ml_models.errors import ModelInputError
 from ml_models.factory import create_ml_model
-from ml_models.weights import is_ready
 from tests.ml_models.clips import in_bytes, read_frames
+from tests.ml_models.readiness import bytes_kept, models_here, models_missing, skip_missing
 
 # Frames of real clips that show what a model finds, by task.
 SHOWS = {
@@ -22,12 +23,18 @@ SHOWS = {
 }
 
 
-@pytest.fixture(scope="module", params=CATALOG, ids=lambda spec: spec.name)
-def spec(request, weights_dir):
-    if not is_ready(request.param, weights_dir):
-        message = f"{weights_dir} holds no {request.param.weights.file_name}"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+def is_detector(spec):
+    return spec.task.is_detection
+
+
+@pytest.fixture(scope="module", params=models_here(is_detector), ids=lambda spec: spec.name)
+def spec(request):
     return request.param
+
+
+@pytest.mark.parametrize("missing", models_missing(is_detector), ids=lambda spec: spec.name)
+def test_the_model_is_here(missing):
+    skip_missing(missing)
 
 
 @pytest.fixture(scope="module")
@@ -106,11 +113,11 @@ def test_thin_frames(model, width, height):
 
 
 def test_a_huge_frame_gives_what_the_frame_gives(spec, model, frames, results):
-    """A frame of 24 megapixels is looked at like a small one, and its boxes are in its own pixels."""
+    """A frame of 48 megapixels is looked at like a small one, and its boxes are in its own pixels."""
     frame = frames[0]
     height, width = frame.shape[:2]
-    factors = np.array([6000 / width, 4000 / height] * 2)
-    (detections,) = model.analyze([cv2.resize(frame, (6000, 4000), interpolation=cv2.INTER_LINEAR)])
+    factors = np.array([8000 / width, 6000 / height] * 2)
+    (detections,) = model.analyze([cv2.resize(frame, (8000, 6000), interpolation=cv2.INTER_LINEAR)])
     assert len(detections)
     best = detections.xyxy[0] / factors
     overlaps = [_iou(best, box) for box in results[0].xyxy]
@@ -183,6 +190,27 @@ def test_threads_load_it_once_and_get_the_same(spec, weights_dir, frames, result
     assert len(loads) == 1
     for index, detections in enumerate(found):
         assert in_bytes(detections) == in_bytes(results[index % len(frames)])
+
+
+def test_a_second_thread_changes_nothing(spec, weights_dir, frames, results):
+    model = create_ml_model(spec.name, weights_dir=weights_dir, compute=Compute(threads=2))
+    (detections,) = model.analyze(frames[:1])
+    cv2.setNumThreads(1)
+    assert len(detections) == len(results[0])
+    np.testing.assert_allclose(detections.xyxy, results[0].xyxy, atol=0.01)
+    np.testing.assert_allclose(detections.confidence, results[0].confidence, atol=1e-4)
+
+
+def test_an_unloaded_model_gives_its_memory_back(spec, weights_dir, frames):
+    def use():
+        model = create_ml_model(spec.name, weights_dir=weights_dir)
+        model.analyze(frames[:1])
+        return weakref.ref(model)
+
+    gone = use()
+    gc.collect()
+    assert gone() is None, "something keeps the model"
+    assert bytes_kept(use, times=4) < 4 * 2**20
 
 
 def _iou(a, b):

@@ -11,8 +11,10 @@ import pytest
 
 from ml_models.catalog import CATALOG
 from ml_models.coco import COCO_LABELS
+from ml_models.extras import EXTRAS
+from ml_models.measurements import measured
 from ml_models.tracking.base import TrackingParameters
-from ml_models.tracking.factory import TRACKERS
+from ml_models.tracking.factory import TRACKER_PARAMETERS, TRACKERS
 from tests.ml_models.clips import read_frames
 from tests.ml_models.walkthrough import DOCS, documented_files, install
 
@@ -27,27 +29,68 @@ def rows(name):
     ]
 
 
-@pytest.mark.parametrize("spec", CATALOG, ids=lambda spec: spec.name)
+@pytest.mark.parametrize(
+    "spec", [spec for spec in CATALOG if spec.task.is_detection], ids=lambda spec: spec.name
+)
 def test_every_model_is_documented_as_it_is(spec):
     facts, limits = rows(spec.name)
     _, finds, weights, license_name, confidence, _time = facts
     assert finds.startswith("the 80 labels of COCO" if spec.labels == COCO_LABELS else ", ".join(spec.labels))
-    assert weights == (f"{spec.weights.size_bytes:,} bytes" if spec.weights else "none")
+    extra = f", but the extra `{spec.requires_extra}`" if spec.requires_extra else ""
+    assert weights == (f"{spec.weights.size_bytes:,} bytes" if spec.weights else f"none{extra}")
     assert license_name == spec.license
     assert confidence == f"{spec.default_confidence}, {spec.floor_confidence}"
     assert limits[1:] == [spec.training_data, spec.known_limits]
 
 
+@pytest.mark.parametrize(
+    "spec", [spec for spec in CATALOG if spec.task.is_embedding], ids=lambda spec: spec.name
+)
+def test_every_model_that_describes_is_documented_as_it_is(spec):
+    facts, limits, *quality = rows(spec.name)
+    _, describes, numbers, weights, license_name, same = facts
+    assert describes.startswith(", ".join(spec.labels))
+    assert numbers == str(spec.embedding_size)
+    assert weights == (
+        f"{spec.weights.size_bytes:,} bytes" if spec.weights else f"with the extra `{spec.requires_extra}`"
+    )
+    assert license_name == spec.license
+    assert same == str(spec.same_similarity)
+    assert limits[1:] == [spec.training_data, spec.known_limits]
+    figures = {quality.metric: quality.value for quality in measured(spec.name).quality}
+    assert len(quality) == bool(figures)
+    for row in quality:
+        lowest, highest = figures["LOWEST_SAME_SIMILARITY"], figures["HIGHEST_DIFFERENT_SIMILARITY"]
+        assert row[1:] == [f"{lowest:.3f}", f"{highest:.3f}", f"{lowest - highest:.3f}"]
+
+
+def test_every_extra_is_documented_with_what_to_type():
+    for extra in EXTRAS.values():
+        if extra.how_to_install.startswith("pip"):
+            assert f"| `{extra.name}` |" in PAGE
+            assert f"`{extra.how_to_install}`" in PAGE
+
+
 def test_no_model_is_documented_that_is_not_there():
     documented = set(re.findall(r"^\| `([a-z0-9-]+)` \|", PAGE, re.MULTILINE))
-    assert {name for name in documented if "-" in name} == {spec.name for spec in CATALOG}
+    known = {spec.name for spec in CATALOG}
+    assert known <= documented
+    assert {name for name in documented if "-" in name} <= known
 
 
 def test_every_tracker_and_parameter_is_documented():
     for name in TRACKERS:
         assert len(rows(name)) == 1
-    for field in dataclasses.fields(TrackingParameters):
-        assert f"`{field.name}`" in PAGE
+    of_the_analysis = {"min_confidence", "frames_per_second"}
+    assert {field.name for field in dataclasses.fields(TrackingParameters)} - of_the_analysis == {
+        name for taken in TRACKER_PARAMETERS.values() for name in taken
+    }
+    for name in {name for taken in TRACKER_PARAMETERS.values() for name in taken}:
+        first, *rest = name.split("_")
+        (row,) = rows(first + "".join(word.capitalize() for word in rest))
+        takers = {tracker for tracker, taken in TRACKER_PARAMETERS.items() if name in taken}
+        every = "all but `NONE`" if len(takers) == len(TRACKERS) - 1 else ""
+        assert {name for name in TRACKERS if f"`{name}`" in row[1]} == takers or row[1] == every
 
 
 def test_the_walk_through_takes_twenty_lines():

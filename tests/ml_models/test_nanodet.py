@@ -70,9 +70,7 @@ def reference(session, frame, floor):
     found = []
     for score, class_id, box in kept:
         moved = [(v - shift) * ratio for v, shift, ratio in zip(box, (left, top) * 2, ratios, strict=True)]
-        x1, y1, x2, y2 = (
-            min(max(v, 0), limit) for v, limit in zip(moved, (width, height) * 2, strict=True)
-        )
+        x1, y1, x2, y2 = (min(max(v, 0), limit) for v, limit in zip(moved, (width, height) * 2, strict=True))
         if x2 > x1 and y2 > y1:  # what lies in the border alone is no thing
             found.append((score, class_id, [x1, y1, x2, y2]))
     return found
@@ -126,5 +124,5 @@ def test_what_passes_a_threshold_does_not_depend_on_the_floor(weights_dir, frame
 def test_weights_that_do_not_fit_the_labels_are_refused(weights_dir):
     spec = dataclasses.replace(find_spec("nanodet-m-416"), labels=("person", "bottle"))
     model = NanoDet(spec, weights_path=weights_dir / spec.weights.file_name)
-    with pytest.raises(ModelLoadError, match="the model nanodet-m-416 cannot be loaded: .* 2 labels"):
+    with pytest.raises(ModelLoadError, match=r"the model nanodet-m-416 cannot be loaded: .* 2 labels"):
         model.analyze([np.zeros((8, 8, 3), np.uint8)])

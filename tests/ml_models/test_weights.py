@@ -13,6 +13,7 @@ import pytest
 from ml_models.catalog import CATALOG, MLModelSpec, MLTask, Weights
 from ml_models.errors import WeightsCorruptError, WeightsUnavailableError
 from ml_models.weights import ensure_weights, find_weights, is_ready
+from tests.ml_models.readiness import models_here
 
 CONTENT = os.urandom(300_000)
 FILE_NAME = "tiny.onnx"
@@ -151,7 +152,7 @@ def test_the_error_says_where_it_looked_and_what_can_be_done(tmp_path):
         str(tmp_path / "mirror" / FILE_NAME),
         "http://127.0.0.1:9/tiny.onnx",
         "FRAMEWISE_WEIGHTS_MIRROR",
-        *(spec.name for spec in CATALOG if spec.weights is None),
+        "or use a model that needs no weights: opencv-haar-face, opencv-hog-person",
     ):
         assert part in message
 
@@ -229,12 +230,24 @@ def test_two_processes_at_once_both_get_a_whole_file(spec, server, tmp_path):
     assert os.listdir(tmp_path) == [FILE_NAME]
 
 
-@pytest.mark.parametrize("spec", [spec for spec in CATALOG if spec.weights], ids=lambda spec: spec.name)
+@pytest.mark.parametrize(
+    "spec", models_here(lambda spec: spec.weights is not None), ids=lambda spec: spec.name
+)
 def test_the_real_files_have_the_size_and_checksum_of_the_catalogue(spec, weights_dir):
     path = ensure_weights(spec, Path("/nonexistent"), str(weights_dir))
     assert path == weights_dir / spec.weights.file_name
-    assert spec.weights.url.startswith("https://")
-    assert spec.weights.url.endswith(spec.weights.file_name)
+
+
+@pytest.mark.parametrize("spec", [spec for spec in CATALOG if spec.weights], ids=lambda spec: spec.name)
+def test_every_file_has_an_address_unless_nobody_publishes_it(spec, tmp_path):
+    weights = spec.weights
+    assert len(weights.sha256) == 64
+    if weights.url:
+        assert weights.url.startswith("https://")
+        assert weights.url.endswith(weights.file_name)
+        return
+    with pytest.raises(WeightsUnavailableError, match=r"nobody publishes this file .* Set FRAMEWISE_WEIGHTS"):
+        ensure_weights(spec, tmp_path)
 
 
 def test_a_file_of_a_wrong_size_in_the_mirror_is_told_of(tmp_path):

@@ -5,6 +5,7 @@ import pytest
 
 from domain.analyses.options import (
     AnalysisMode,
+    Anchor,
     Counting,
     CountingLine,
     DetectionOptions,
@@ -27,6 +28,8 @@ LINE = CountingLine("door", (0.0, 0.5), (1.0, 0.5))
         DetectionOptions(AnalysisMode.FAST, TRIANGLE, Tiling(320, 0.1), motion_gating=True),
         TrackingOptions(),
         TrackingOptions(2.0, 0.3, 4),
+        TrackingOptions(2.0, 0.3, 4, 0.6, 0.5, 0.4, 0.3, 5),
+        Counting((CountingLine("door", (0.0, 0.5), (1.0, 0.5), None, Anchor.CENTER),)),
         Counting(),
         Counting((LINE,), (Zone("yard", TRIANGLE, ("person",)),)),
     ],
@@ -51,6 +54,11 @@ def test_options_come_back_from_json(options) -> None:
         (TrackingOptions(lost_track_seconds=-1), "lost_track_seconds", "from 0 to 60"),
         (TrackingOptions(min_iou=1.0), "min_iou", "between 0 and 1"),
         (TrackingOptions(min_consecutive_frames=0), "min_consecutive_frames", "from 1 to 100"),
+        (TrackingOptions(activation_confidence=1.1), "activation_confidence", "from 0 to 1"),
+        (TrackingOptions(high_confidence=float("nan")), "high_confidence", "from 0 to 1"),
+        (TrackingOptions(weak_min_iou=0.0), "weak_min_iou", "weakMinIou must lie between 0 and 1"),
+        (TrackingOptions(direction_weight=2.0), "direction_weight", "directionWeight must be from 0 to 1"),
+        (TrackingOptions(direction_frames=0), "direction_frames", "from 1 to 100"),
         (Counting((LINE, LINE)), "lines.1.name", "Two lines or zones"),
         (Counting((LINE,), (Zone("door", TRIANGLE),)), "zones.0.name", "Two lines or zones"),
         (Counting((CountingLine("", (0, 0), (1, 1)),)), "lines.0.name", "1 to 64"),
@@ -66,3 +74,9 @@ def test_what_makes_no_sense_is_refused(options, path, words) -> None:
     with pytest.raises(InvalidError, match=words) as caught:
         options.check(())
     assert ".".join(caught.value.path) == path
+
+
+def test_tracks_are_not_made_of_what_is_not_reported() -> None:
+    TrackingOptions(activation_confidence=0.5).check((), min_confidence=0.5)
+    with pytest.raises(InvalidError, match="activationConfidence must not be below minConfidence"):
+        TrackingOptions(activation_confidence=0.4).check((), min_confidence=0.5)

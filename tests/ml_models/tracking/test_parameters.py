@@ -17,6 +17,11 @@ from ml_models.tracking.library import lost_track_buffer
         {"min_iou": 0.0},
         {"min_iou": 1.0},
         {"min_consecutive_frames": 0},
+        {"activation_confidence": 0.4},
+        {"high_confidence": 1.1},
+        {"weak_min_iou": 1.0},
+        {"direction_weight": -0.1},
+        {"direction_frames": 0},
     ],
 )
 def test_values_that_cannot_be_meant_are_refused(wrong):

@@ -1,0 +1,1 @@
+"""How good a model and a tracker are on videos with ground truth."""
