@@ -1,8 +1,8 @@
 """A list of 100 videos with 8 fields over HTTP: ours, from the database, beside two others.
 
-Ours asks whose the request is and reads the page, two queries a request. One plain Starlette route under the
-same uvicorn does the same two and encodes what it finds; another does only the second. graphql-yoga on Node
-has the same rows in memory.
+Ours asks whose the request is and reads the page, two queries a request. A plain Starlette route under
+uvicorn does only the second, by aiosqlite, and encodes what it finds; another does the same two by our own
+way to read from SQLite. graphql-yoga on Node has the same rows in memory.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ def print_lists(directory: Path, weights: Path, rounds: int) -> None:
             _yoga(directory, server.execute(QUERY)) as yoga_url,
         ):
             ways["plain Starlette route"] = lambda: requests_per_second(f"{plain_url}/videos")
-            ways["... that checks the session"] = lambda: requests_per_second(
+            ways["... our reader, session checked"] = lambda: requests_per_second(
                 f"{plain_url}/mine", headers=headers
             )
             if yoga_url is not None:
@@ -64,7 +64,7 @@ def print_lists(directory: Path, weights: Path, rounds: int) -> None:
 def _print(figures: dict[str, float]) -> None:
     print("\n100 videos with 8 fields each over HTTP, requests a second (median)")
     for name, value in figures.items():
-        print(f"  {name:<30} {value:8.0f}   framewise is {figures['framewise'] / value:5.2f} of it")
+        print(f"  {name:<32} {value:8.0f}   framewise is {figures['framewise'] / value:5.2f} of it")
 
 
 async def _add_videos(database_url: str, owner_id: UUID) -> None:

@@ -6,7 +6,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from cli.api_server.connection_crowd import ConnectionCrowd, most_connections
-from cli.api_server.garbage import collect_rarely
+from cli.api_server.garbage import GarbageKeeper, collect_rarely
 from cli.api_server.graceful_server import Grace, GracefulServer
 from cli.api_server.http_protocol import bounded_http_protocol
 from cli.api_server.websocket_protocol import (
@@ -52,9 +52,9 @@ def run_api(settings: Settings, listen_fd: int | None = None) -> None:
         forwarded_allow_ips=settings.trusted_proxies,
     )
     if listen_fd is None:
-        GracefulServer(config, ALONE).run()
+        GracefulServer(config, ALONE, GarbageKeeper()).run()
     else:
-        GracefulServer(config, SUPERVISED).run([socket.socket(fileno=listen_fd)])
+        GracefulServer(config, SUPERVISED, GarbageKeeper()).run([socket.socket(fileno=listen_fd)])
 
 
 def _create_app() -> Starlette:

@@ -9,6 +9,8 @@ from uuid import UUID
 from tortoise import connections
 from tortoise.backends.base.client import BaseDBAsyncClient
 
+from domain.engines.sqlite import ResilientSqliteClient
+
 _PLACEHOLDER = re.compile(r"\$(\d+)")
 
 
@@ -39,6 +41,8 @@ async def fetch_values(sql: str, *values: Any) -> Sequence[Sequence[Any]]:
     `stored_uuid`, `stored_moment` and `stored_flag`.
     """
     client = connections.get("default")
+    if isinstance(client, ResilientSqliteClient):
+        return await client.read_values(sql, [_for_sqlite(value) for value in values])
     if is_postgres(client):
         parts = sql.split("?")
         sql = parts[0] + "".join(f"${number}{part}" for number, part in enumerate(parts[1:], 1))

@@ -114,8 +114,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         if request.method not in _ALLOWED_OPERATIONS:
             raise HTTPException(405, "GraphQL takes GET and POST requests.")
         accept = request.headers.get("accept", "")
-        is_query = any(name in request.query_params for name in ("query", "documentId", "id", "extensions"))
-        if request.method == "GET" and prefers_html(accept) and not is_query:
+        if request.method == "GET" and prefers_html(accept) and not _is_query(request):
             return self._page()
         if media_type(accept) is None:
             raise HTTPException(406, f"Answers are {JSON} or {GRAPHQL_RESPONSE}.")
@@ -183,6 +182,10 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         if self._graphiql_page.is_file():
             return FileResponse(self._graphiql_page, media_type="text/html")
         return HTMLResponse(_NO_GRAPHIQL)
+
+
+def _is_query(request: Request) -> bool:
+    return any(name in request.query_params for name in ("query", "documentId", "id", "extensions"))
 
 
 def _was_refused(result: ExecutionResult) -> bool:

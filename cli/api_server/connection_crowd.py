@@ -3,11 +3,16 @@
 import resource
 from typing import Protocol
 
+from graphql_api.turns import Turns
+
 _RESERVED_DESCRIPTORS = 128
 """For files, the database, Valkey and what else is not a client."""
 
 _MOST_DESCRIPTORS = 65_536
 """More is not asked for: tables of a size that the kernel has to make grow with it."""
+
+_MOST_PER_TURN = 10
+"""A request or a handshake takes a few hundred microseconds until it has to wait for something."""
 
 
 class Waiting(Protocol):
@@ -31,6 +36,12 @@ class ConnectionCrowd:
         self._max_connections = max_connections
         self._waiting: dict[Waiting, None] = {}
         """In the order in which they began to wait."""
+        self.arrivals = Turns(_MOST_PER_TURN)
+        """Requests and handshakes that begin."""
+        self.messages = Turns(_MOST_PER_TURN)
+        """What comes over WebSockets."""
+        self.departures = Turns(_MOST_PER_TURN)
+        """Connections that end."""
 
     def has_room(self, connection_count: int) -> bool:
         """Whether one more may come to so many; one that waits is ended for it if need be."""

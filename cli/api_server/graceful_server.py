@@ -12,6 +12,8 @@ from types import FrameType
 
 import uvicorn
 
+from cli.api_server.garbage import GarbageKeeper
+
 log = logging.getLogger(__name__)
 
 _LAST_READS_SECONDS = 0.05
@@ -43,9 +45,16 @@ class GracefulServer(uvicorn.Server):
     cut off, and then ends by the signal that it got.
     """
 
-    def __init__(self, config: uvicorn.Config, grace: Grace) -> None:
+    def __init__(self, config: uvicorn.Config, grace: Grace, keeper: GarbageKeeper | None = None) -> None:
         super().__init__(config)
         self._grace = grace
+        self._keeper = keeper
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second: do what is due, and say whether to end."""
+        if self._keeper is not None:
+            self._keeper.check(len(self.server_state.connections))
+        return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to end; a second Ctrl-C waits for nothing."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from functools import partial
 from typing import Any, ClassVar, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -61,6 +62,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._head_count = 0
         self._body_bytes_left = 0
+        self._is_awaiting_head = self._is_upgrading = False
         if not self.crowd.has_room(len(self.connections)):
             self.transport = transport
             transport.abort()
@@ -75,7 +77,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._stop_waiting()
         self._stop_stall_timer()
         self._forget_requests()
-        super().connection_lost(exc)
+        self.crowd.departures.take(partial(super().connection_lost, exc))
 
     def give_up(self) -> None:
         """End at once, for another."""
@@ -85,6 +87,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what came, a part at a time; others have their turn in between."""
+        if self._is_upgrading:
+            return
         if not self._slices and len(data) <= max(_SLICE_BYTES, self._body_bytes_left):
             self._take(data)
             return
@@ -98,9 +102,17 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over to the protocol of WebSockets."""
         self._slices.clear()
+        self._is_upgrading = True
+        self.crowd.arrivals.take(self._upgrade)
+
+    def _upgrade(self) -> None:
+        if self.transport.is_closing():
+            return
         self._held_flow.release()
         self._stop_waiting()
         super().handle_websocket_upgrade()
+        # It refers to this object, which hears no more of the connection, not even of its end.
+        self.parser = None  # type: ignore[assignment]
 
     def _take_slice(self) -> None:
         if not self._slices or self.transport.is_closing():
@@ -188,8 +200,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def timeout_keep_alive_handler(self) -> None:
         """Let go of a client that asks nothing more."""
-        super().timeout_keep_alive_handler()
-        self._abort_after(FLUSH_SECONDS)
+        self.crowd.departures.take(self._end_keep_alive)
+
+    def _end_keep_alive(self) -> None:
+        if self.timeout_keep_alive_task is not None:
+            super().timeout_keep_alive_handler()
+            self._abort_after(FLUSH_SECONDS)
 
     def pause_writing(self) -> None:
         """The client reads more slowly than we write."""
@@ -209,7 +225,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
-        super()._start_asgi_task(cycle, app)
+        self.crowd.arrivals.take(partial(super()._start_asgi_task, cycle, app))
 
     def _forget_requests(self) -> None:
         """Let nobody answer any more; uvicorn tells only the last of several requests."""
@@ -228,16 +244,23 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _await_head(self) -> None:
         self._stop_waiting()
+        self._is_awaiting_head = True
         self.crowd.wait(self)
         self._timer = self.loop.call_later(HEAD_SECONDS, self._time_out)
 
     def _stop_waiting(self) -> None:
+        self._is_awaiting_head = False
         self.crowd.leave(self)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def _time_out(self) -> None:
+        self.crowd.departures.take(self._end_waiting)
+
+    def _end_waiting(self) -> None:
+        if not self._is_awaiting_head:
+            return
         if not self.transport.is_closing():
             self.transport.close()
         self._abort_after(FLUSH_SECONDS)

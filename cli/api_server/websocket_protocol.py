@@ -1,6 +1,7 @@
 """uvicorn's WebSocket protocol, with ends that do not depend on a client's good will."""
 
 import asyncio
+import random
 from collections import deque
 from functools import partial
 from typing import Any, ClassVar, cast
@@ -17,6 +18,9 @@ from graphql_api.websocket.services import SIGNED_IN_EXTENSION
 PING_INTERVAL_SECONDS = 4.0
 PING_TIMEOUT_SECONDS = 4.0
 """A client that answers no ping for so long has gone. All in all that takes less than ten seconds."""
+
+_SHORTEST_INTERVAL = 0.75
+"""Of the time between pings."""
 
 _LAST_SECONDS = 1.0
 _CLOSING_SECONDS = 11.0
@@ -41,6 +45,9 @@ class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
         self._slices: deque[bytes] = deque()
         self._abortion: asyncio.TimerHandle | None = None
         self._is_deaf = False
+        if self.ping_interval is not None:
+            # Sockets that were opened together are not asked together for ever.
+            self.ping_interval *= random.uniform(_SHORTEST_INTERVAL, 1.0)  # noqa: S311
         super().connection_made(transport)
         self.crowd.wait(self)
 
@@ -51,7 +58,7 @@ class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
         if not self.handshake_initiated:
             self._shake_hands(data)
             return
-        if not self._slices and len(data) <= _SLICE_BYTES:
+        if not self._slices and len(data) <= _SLICE_BYTES and self.crowd.messages.enter():
             super().data_received(data)
             return
         is_under_way = bool(self._slices)
@@ -59,7 +66,7 @@ class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
         if not self.transport.is_closing():
             self.transport.pause_reading()
         if not is_under_way:
-            self._take_slice()
+            self.crowd.messages.take(self._take_slice)
 
     def give_up(self) -> None:
         """End at once, for another."""
@@ -73,7 +80,9 @@ class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
             cast("Any", self.scope["extensions"]).pop(SIGNED_IN_EXTENSION, None)  # it refers to this object
         if self._abortion is not None:
             self._abortion.cancel()
-        super().connection_lost(exc)
+        self.stop_keepalive()
+        self.disconnected = True
+        self.crowd.departures.take(partial(self._end, exc))
 
     def handle_connect(self, event: Request) -> None:
         """Begin to serve; the application says when somebody has signed in."""
@@ -140,13 +149,21 @@ class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
         super().on_task_complete(task)
         self._abort_after(_CLOSING_SECONDS)
 
+    def _end(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        for fault in (self.conn.parser_exc, self.conn.handshake_exc):
+            # The frames of its traceback refer to the connection that keeps it.
+            error: BaseException | None = fault
+            while error is not None:
+                error = error.with_traceback(None).__context__
+
     def _take_slice(self) -> None:
         if not self._slices or self.transport.is_closing():
             self._slices.clear()
             return
         super().data_received(self._slices.popleft())
         if self._slices:
-            self.loop.call_soon(self._take_slice)
+            self.crowd.messages.put_off(self._take_slice)
         elif (self._is_deaf or not self.read_paused) and not self.transport.is_closing():
             self.transport.resume_reading()
 

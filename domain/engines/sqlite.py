@@ -5,6 +5,8 @@ gives the lock back, and where a commit fails, it leaves the transaction open: e
 process would wait for ever, or be lost with that transaction.
 """
 
+import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
 import aiosqlite
@@ -17,9 +19,15 @@ from tortoise.backends.sqlite.client import (
 from tortoise.connection import get_connections
 from typing_extensions import override
 
+from domain.engines.sqlite_reader import SqliteReader
+
 
 class ResilientSqliteClient(SqliteClient):
     """Tortoise's client with connections and transactions that end whole, however they end."""
+
+    def __init__(self, file_path: str, **options: Any) -> None:
+        super().__init__(file_path, **options)
+        self._reader = None if file_path == ":memory:" else SqliteReader(file_path, _prepare_reader)
 
     @override
     async def create_connection(self, with_db: bool) -> None:
@@ -40,6 +48,19 @@ class ResilientSqliteClient(SqliteClient):
     def _in_transaction(self) -> TransactionContext:
         return _Transaction(SqliteTransactionWrapper(self), self._lock)
 
+    async def read_values(self, query: str, values: list[Any]) -> Sequence[Sequence[Any]]:
+        """The rows of a query outside of transactions: at once if it is short, else by the thread."""
+        self.log.debug("%s: %s", query, values)
+        # Without the other connection, the file may not be there yet.
+        reader = None if self._connection is None else self._reader
+        rows = None if reader is None else reader.read(query, values)
+        return (await super().execute_query(query, values))[1] if rows is None else rows
+
+    @override
+    async def close(self) -> None:
+        self._close_reader()
+        await super().close()
+
     async def roll_back(self) -> None:
         """End a transaction that a failure left open; the connection itself if that fails too."""
         if self._connection is not None:
@@ -50,9 +71,18 @@ class ResilientSqliteClient(SqliteClient):
 
     async def drop_connection(self) -> None:
         """Close the connection; the next query opens another one."""
+        self._close_reader()
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
+
+    def _close_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+
+
+def _prepare_reader(connection: sqlite3.Connection) -> None:
+    connection.create_function("UPPER", 1, upper, deterministic=True)
 
 
 def upper(value: Any) -> Any:

@@ -1,15 +1,17 @@
 """graphql-core's executor, with plans for selections of plain attributes."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
-from graphql import GraphQLObjectType, GraphQLResolveInfo
-from graphql.execution.collect_fields import FieldDetailsList
+from graphql import GraphQLError, GraphQLObjectType, GraphQLResolveInfo
+from graphql.execution import ExecutionResult
+from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
 from graphql.pyutils import Path, gather_with_cancel
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from typing_extensions import override
 
 from graphql_api.execution.plans import DocumentPlans, Plan, Plans, find_plan
+from graphql_api.execution.roots import RootPlan, make_root_plan
 from graphql_api.execution.selection import PlannedInfo
 
 
@@ -28,6 +30,7 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
         self.plans: Plans | None = None
         if document_plans is not None and not has_middleware and self.abort_signal is None:
             self.plans = document_plans.of(self.variable_values.coerced)
+        self._document_plans = document_plans
         self._at_root: FieldDetailsList | None = None
 
     @override
@@ -38,6 +41,42 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
         # until the garbage collector runs, which is rarely.
         self.async_helpers = cast("Any", None)
         return response
+
+    @override
+    def execute_collected_root_fields(
+        self,
+        root_type: GraphQLObjectType,
+        root_value: Any,
+        grouped_field_set: GroupedFieldSet,
+        *options: Any,
+    ) -> Any:
+        """Make the results of the root fields, and note how, for the next time."""
+        if (
+            self._document_plans is not None
+            and self.plans is not None
+            and root_type is self.schema.query_type
+        ):
+            name = self.operation.name
+            self._document_plans.note_root(
+                None if name is None else name.value,
+                self.variable_values.coerced,
+                lambda: make_root_plan(self, root_type, grouped_field_set),
+            )
+        return super().execute_collected_root_fields(root_type, root_value, grouped_field_set, *options)
+
+    async def finish_root(self, root: RootPlan, outcome: Awaitable[Any]) -> ExecutionResult:
+        """The result of an operation whose only resolver was called already."""
+        path = Path(None, root.name, root.parent.name)
+        nodes = [details.node for details in root.fields]
+        info = self.build_resolve_info(root.field, nodes, root.parent, path)
+        try:
+            result = await self.complete_awaitable_value(
+                root.field.type, root.fields, info, path, outcome, None
+            )
+        except GraphQLError as error:
+            self.collected_errors.add(error, None)
+            return cast("ExecutionResult", self.build_response(None))
+        return cast("ExecutionResult", self.build_response({root.name: result}))
 
     @override
     def collect_and_execute_subfields(

@@ -1,6 +1,6 @@
 """How to build the results of a document's selections, remembered from request to request."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from graphql_api.execution.shapes import Convert, Shape, leaf_shape, list_shape,
 
 if TYPE_CHECKING:
     from graphql_api.execution.executor import CompilingExecutor
+    from graphql_api.execution.roots import RootPlan
 
 _MAX_TOKENS = 2_000
 """Longer documents are executed as ever: what making the functions takes must stay small."""
@@ -53,16 +54,37 @@ class DocumentPlans:
         self._names = condition_variables
         self._is_short = tokens <= _MAX_TOKENS
         self._by_conditions: dict[tuple[Any, ...], Plans] = {}
+        self._roots: dict[tuple[str | None, tuple[Any, ...]], RootPlan | None] = {}
+
+    @property
+    def has_roots(self) -> bool:
+        """Whether there is a plan for a whole operation."""
+        return any(self._roots.values())
+
+    def root(self, operation_name: str | None, variables: dict[str, Any]) -> "RootPlan | None":
+        """The plan for a whole operation under these variables, if there is one."""
+        return self._roots.get((operation_name, self._conditions(variables)))
+
+    def note_root(
+        self, operation_name: str | None, variables: dict[str, Any], make: "Callable[[], RootPlan | None]"
+    ) -> None:
+        """Remember the plan for a whole operation; it is made once."""
+        key = (operation_name, self._conditions(variables))
+        if key not in self._roots and len(self._roots) < _MAX_CONDITIONS:
+            self._roots[key] = make()
 
     def of(self, variables: dict[str, Any]) -> Plans | None:
         """The plans under these variables; None if there are to be none."""
         if not (self.enabled and self._is_short):
             return None
-        conditions = tuple([variables.get(name) for name in self._names])
+        conditions = self._conditions(variables)
         found = self._by_conditions.get(conditions)
         if found is None and len(self._by_conditions) < _MAX_CONDITIONS:
             found = self._by_conditions[conditions] = {}
         return found
+
+    def _conditions(self, variables: dict[str, Any]) -> tuple[Any, ...]:
+        return tuple([variables.get(name) for name in self._names])
 
 
 def find_plan(

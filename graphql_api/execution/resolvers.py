@@ -7,6 +7,7 @@ functions together. For a field that has permissions and nothing else all that i
 from collections.abc import Awaitable, Callable, Sequence
 from inspect import iscoroutinefunction
 from typing import Any
+from weakref import WeakSet
 
 import strawberry
 from graphql import GraphQLField, GraphQLResolveInfo
@@ -20,6 +21,7 @@ from strawberry.types.field import StrawberryField
 
 _Convert = Callable[[Any, Any], Any]
 _Resolve = Callable[..., Awaitable[Any]]
+_SHORT: WeakSet[_Resolve] = WeakSet()
 
 
 def shorten_resolvers(schema: strawberry.Schema) -> None:
@@ -29,6 +31,12 @@ def shorten_resolvers(schema: strawberry.Schema) -> None:
         short = _short_resolver(field, schema)
         if short is not None:
             field.resolve = short
+            _SHORT.add(short)
+
+
+def is_short(resolve: Any) -> bool:
+    """Whether a resolver is one of these: it is asynchronous, and knows nothing of executors."""
+    return resolve in _SHORT
 
 
 def _short_resolver(field: GraphQLField, schema: strawberry.Schema) -> _Resolve | None:
@@ -81,4 +89,10 @@ def _conversion(argument: StrawberryArgument, converter: GraphQLCoreConverter) -
     if _is_leaf_type(inner, registry, skip_classes=(GlobalID,)) or has_enum_definition(inner):
         return lambda value, _info: value
     path = (config.name_converter.from_argument(argument),)
-    return lambda value, info: convert_argument(value, kind, registry, config, info, path=path)
+
+    def convert(value: Any, info: Any) -> Any:
+        return convert_argument(value, kind, registry, config, info, path=path)
+
+    if type(kind) is StrawberryOptional:
+        return lambda value, info: None if value is None else convert(value, info)
+    return convert

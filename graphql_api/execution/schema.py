@@ -1,12 +1,13 @@
 """The schema class: Strawberry's, with documents that are checked once and errors made for clients."""
 
-from collections.abc import Iterable
-from typing import Any, cast
+from collections.abc import Awaitable, Iterable
+from typing import Any
 
 import strawberry
 from graphql import DocumentNode, GraphQLError
 from graphql import ExecutionResult as GraphQLExecutionResult
 from graphql.execution import execute
+from graphql.execution.values import VariableValues, get_variable_values
 from strawberry.exceptions import MissingQueryError
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
@@ -23,6 +24,7 @@ from graphql_api.execution.executor import CompilingExecutor
 from graphql_api.execution.introspection import Introspection
 from graphql_api.execution.operations import find_operation
 from graphql_api.execution.resolvers import shorten_resolvers
+from graphql_api.execution.roots import RootPlan
 from graphql_api.rules import QueryLimits, check_cost, compile_cost, parse_query, validate_query
 from graphql_api.trusted_documents import TrustedDocuments, TrustedDocumentsError, document_text
 
@@ -105,25 +107,71 @@ class ApiSchema(strawberry.Schema):
                     query or "", checked.document, operation_name, variable_values
                 )
                 return self._result(result, extensions)
-            result = await await_maybe(
-                execute(
-                    self._schema,
-                    checked.document,
-                    root_value=root_value,
-                    context_value=context_value,
-                    variable_values=variable_values,
-                    operation_name=operation_name,
-                    executor_class=CompilingExecutor,
-                    is_awaitable=cast("Any", optimized_is_awaitable),
-                    document_plans=checked.plans,
-                    operation_extensions=operation_extensions,
-                    max_coercion_errors=MAX_COERCION_ERRORS,
-                    hide_suggestions=self.hides_names,
-                )
+            result = await self._executed(
+                checked, variable_values, context_value, root_value, operation_name, operation_extensions
             )
         except Exception as error:
             return self._refused([GraphQLError(str(error), original_error=error)])
         return self._result(result, extensions)
+
+    async def _executed(
+        self,
+        checked: CheckedDocument,
+        variables: dict[str, Any] | None,
+        context: Any,
+        root_value: Any,
+        operation_name: str | None,
+        extensions: dict[str, Any] | None,
+    ) -> GraphQLExecutionResult:
+        options: dict[str, Any] = {
+            "operation_name": operation_name,
+            "is_awaitable": optimized_is_awaitable,
+            "document_plans": checked.plans,
+            "operation_extensions": extensions,
+            "max_coercion_errors": MAX_COERCION_ERRORS,
+            "hide_suggestions": self.hides_names,
+        }
+        coerced = self._coerced(checked, operation_name, variables)
+        root = None if coerced is None else checked.plans.root(operation_name, coerced.coerced)
+        if root is not None and coerced is not None:
+
+            def take_over(root: RootPlan, outcome: Awaitable[Any]) -> Awaitable[GraphQLExecutionResult]:
+                executor: Any = CompilingExecutor.build(
+                    self._schema, checked.document, root_value, context, variables, **options
+                )
+                taken: Awaitable[GraphQLExecutionResult] = executor.finish_root(root, outcome)
+                return taken
+
+            return await root.execute(root_value, context, coerced, extensions, take_over)
+        return await await_maybe(
+            execute(
+                self._schema,
+                checked.document,
+                root_value=root_value,
+                context_value=context,
+                variable_values=variables,
+                executor_class=CompilingExecutor,
+                **options,
+            )
+        )
+
+    def _coerced(
+        self, checked: CheckedDocument, operation_name: str | None, variables: dict[str, Any] | None
+    ) -> VariableValues | None:
+        """The variables of an operation for which there may be a plan; None if they are wrong."""
+        if not checked.plans.has_roots:
+            return None
+        definitions = find_operation(checked.document, operation_name).variable_definitions
+        if not definitions:
+            return VariableValues({}, {})
+        coerced = get_variable_values(
+            self._schema,
+            definitions,
+            variables or {},
+            max_errors=MAX_COERCION_ERRORS,
+            hide_suggestions=self.hides_names,
+        )
+        return None if isinstance(coerced, list) else coerced
 
     @override
     def process_errors(

@@ -6,6 +6,7 @@ import strawberry
 from graphql import get_nullable_type, is_object_type
 from graphql.execution.collect_fields import FieldDetailsList
 from strawberry.schema.schema import _OperationContextAwareGraphQLResolveInfo
+from typing_extensions import override
 
 from graphql_api.execution.plans import Plan, find_plan
 from graphql_api.rows import CursorKind, Names, RowType
@@ -27,6 +28,16 @@ class PlannedInfo(_OperationContextAwareGraphQLResolveInfo):
         if plans is None or not is_object_type(kind):
             return None
         return find_plan(plans, self.executor, kind, self.field_details)
+
+
+class RootInfo(PlannedInfo):
+    """The same where the plan is known."""
+
+    known_plan: Plan
+
+    @override
+    def plan(self) -> Plan | None:
+        return self.known_plan
 
 
 def selected_columns(info: strawberry.Info[Any, Any], kind: RowType[Any], cursor_kind: CursorKind) -> Names:

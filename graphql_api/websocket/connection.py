@@ -8,6 +8,7 @@ operation, and the socket is closed with 4403. No resolver has to look after it.
 import asyncio
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
@@ -67,10 +68,14 @@ class Connection:
     async def run(self) -> None:
         """Serve the socket until it closes."""
         if not await self._accept(self._context.request.scope):
+            self._outbox.end()
             return
         self._reader = asyncio.current_task()
         loop = asyncio.get_running_loop()
-        timeout = loop.call_later(self._services.connection_init_seconds, self._time_out)
+        timeouts = self._services.timeouts
+        timeout = loop.call_later(
+            self._services.connection_init_seconds, partial(timeouts.take, self._time_out)
+        )
         try:
             await self._serve()
         except SocketClosedError:
@@ -198,7 +203,7 @@ class Connection:
             self._protocol.operation_ids.discard(operation.id)
 
     def _time_out(self) -> None:
-        if not self._protocol.init_received:
+        if not self._protocol.init_received and not self._outbox.is_closed:
             self._spawn(self._outbox.close(CloseCode.INIT_TIMEOUT, "Connection initialisation timeout"))
 
     async def _close_for_fault(self, error: Exception) -> None:
@@ -215,7 +220,7 @@ class Connection:
 
     async def _end(self) -> None:
         """Let go of everything; a mutation that has begun is waited for."""
-        self._outbox.is_closed = True
+        self._outbox.end()
         self._held.close()
         for task in self._tasks:
             task.cancel()

@@ -75,6 +75,8 @@ class Renderer:
     ) -> None:
         self._schema = schema
         self._executor = executor
+        # They refer to the executor, which is left to itself when the subscription ends.
+        self._async_helpers, executor.async_helpers = executor.async_helpers, cast("Any", None)
         self._extensions = extensions
 
     async def render(self, value: object) -> str:
@@ -83,6 +85,7 @@ class Renderer:
         # graphql-core would share this cache with all events. Its keys are ids of objects that are made anew
         # for each, so it would grow, and could one day answer for an object that is long gone.
         executor._relevant_sub_fields = {}
+        executor.async_helpers = self._async_helpers
         result: Any = execute_subscription_event(executor)
         if executor.is_awaitable(result):
             result = await result
@@ -152,9 +155,11 @@ async def open_stream(prepared: Prepared) -> tuple[AsyncIterable[Any], Renderer]
         stream: Any = await await_maybe(create_source_event_stream(executor))
     except Exception as error:
         raise prepared.refusal(error) from error
+    finally:
+        renderer = Renderer(schema, cast("CompilingExecutor", executor), extensions)
     if isinstance(stream, ExecutionResult):
         raise prepared.refusal(*(stream.errors or ()))
-    return stream, Renderer(schema, cast("CompilingExecutor", executor), extensions)
+    return stream, renderer
 
 
 def _refusal(schema: ApiSchema, errors: list[GraphQLError]) -> RefusedError:

@@ -7,8 +7,9 @@ from contextlib import aclosing
 from typing import Any
 
 from graphql_api.feeds import Entry, LogFeed
+from graphql_api.turns import in_slices
 from graphql_api.websocket.execution import Renderer
-from graphql_api.websocket.subscriber import Subscriber
+from graphql_api.websocket.subscriber import SENT_PER_TURN, Subscriber
 
 _SHARED_SECONDS = 1.0
 """How long a result may be sent to others: what an entry refers to is shown as it is when it is sent."""
@@ -115,8 +116,9 @@ class LogGroup:
                     for entry in page:
                         payload = await self._result(entry)
                         self._head = entry.number
-                        for member in list(self._waiting):
-                            member.offer(entry.number, payload)
+                        async for members in in_slices(self._waiting, SENT_PER_TURN):
+                            for member in members:
+                                member.offer(entry.number, payload)
         except Exception as error:
             self._error = error
         self._has_ended = True

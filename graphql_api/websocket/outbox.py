@@ -29,7 +29,7 @@ class Outbox:
 
     def __init__(self, send: Send, on_stuck: Callable[[], None]) -> None:
         self._send = send
-        self._on_stuck = on_stuck
+        self._on_stuck: Callable[[], None] | None = on_stuck
         self._unfinished: asyncio.Task[None] | None = None
         self._waiting_characters = 0
         self.is_closed = False
@@ -63,7 +63,7 @@ class Outbox:
             return
         if self._waiting_characters + len(text) > MAX_WAITING_CHARACTERS:
             self.is_closed = True
-            self._on_stuck()
+            self._report_stuck()
         self._require_open()
         self._waiting_characters += len(text)
         try:
@@ -88,6 +88,15 @@ class Outbox:
                 await self._send(message)
         except OSError:
             # The client has gone, or (TimeoutError is one, too) reads nothing.
+            self._report_stuck()
+
+    def end(self) -> None:
+        """Send nothing more, and let go of whoever would be called."""
+        self.is_closed = True
+        self._on_stuck = None
+
+    def _report_stuck(self) -> None:
+        if self._on_stuck is not None:
             self._on_stuck()
 
     def _require_open(self) -> None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphql_api.feeds import Change, StateFeed, StateWatch, Update
+from graphql_api.turns import in_slices
 from graphql_api.websocket.execution import Renderer
-from graphql_api.websocket.subscriber import Subscriber
+from graphql_api.websocket.subscriber import SENT_PER_TURN, Subscriber
 
 _SHARED_SECONDS = 1.0
 """How long a result may be sent to others: what a state refers to is shown as it is when it is sent."""
@@ -126,8 +127,9 @@ class StateGroup:
             state = self._present[change.key] = _State(change)
             if change.is_new:
                 payload = await self._render(state)
-                for member in self._members:
-                    member.put(change.key, payload)
+                async for members in in_slices(self._members, SENT_PER_TURN):
+                    for member in members:
+                        member.put(change.key, payload)
         if update.served is not None:
             await self._admit([one for one in self._newcomers if one.ticket <= update.served])
         for change in update.changes:
@@ -138,8 +140,8 @@ class StateGroup:
         if not members:
             return
         payloads = {key: await self._render(state) for key, state in self._present.items()}
-        for member in members:
-            if member in self._newcomers:
+        async for some in in_slices(members, SENT_PER_TURN):
+            for member in self._newcomers.intersection(some):
                 self._newcomers.discard(member)
                 self._members.add(member)
                 member.is_admitted = True

@@ -2,6 +2,9 @@
 
 from typing import Protocol
 
+SENT_PER_TURN = 200
+"""To so many an event is sent before others have their turn; that takes a few milliseconds."""
+
 
 class Subscriber(Protocol):
     """Gets the results of one subscription."""

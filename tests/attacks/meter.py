@@ -143,20 +143,24 @@ class Meter:
             "turns_over_limit": self._turns_over_limit,
             "worst_without_collector_seconds": self._worst_without_collector,
             "worst_collection": self._worst_collection,
+            "resident_bytes": _resident_bytes(),
+            "cpu_seconds": time.process_time(),
             "calibration_seconds": self._calibration_seconds,
             "statuses": dict(self.statuses),
             "culprits": [place for place, _ in places.most_common(4)],
         }
 
     def _holdings(self) -> dict[str, Any]:
+        gc.unfreeze()  # what is out of the collector's sight is not listed
         gc.collect()
         counts: Counter[str] = Counter(_name(type(thing)) for thing in gc.get_objects())
+        gc.freeze()
         return {
             "objects": {name: count for name, count in counts.items() if is_watched(name)},
             "descriptors": len(os.listdir("/proc/self/fd")),
-            "resident_bytes": int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize(),
+            "resident_bytes": _resident_bytes(),
             "tasks": self._count_tasks(),
-            "cpu_seconds": time.process_time(),
+            "blocks": sys.getallocatedblocks(),
         }
 
     def _count_tasks(self) -> int:
@@ -166,6 +170,10 @@ class Meter:
             return len(asyncio.all_tasks()) - 1
 
         return asyncio.run_coroutine_threadsafe(count(), self._loop).result(60)
+
+
+def _resident_bytes() -> int:
+    return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
 
 
 def _place(frame: FrameType) -> str:

@@ -3,13 +3,14 @@
 import asyncio
 import resource
 from collections import Counter
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
 from tests.attacks.size import IS_FULL
 from tests.attacks.target import Target, running_target
-from tests.attacks.wire import GONE, Wire, head, one_answer, open_socket, post, text_frame
+from tests.attacks.wire import GONE, Socket, Wire, head, one_answer, open_socket, post, text_frame
 from tests.outages import PrivateValkey
 
 QUERY = b'{"query": "{ me { username } }"}'
@@ -70,9 +71,9 @@ async def test_the_server_idles_when_descriptors_are_used_up(target: Target) -> 
                 opened["open"] += 1
             except GONE:
                 opened["refused"] += 1
-        before = target.ask_meter("holdings")["cpu_seconds"]
+        before = target.ask_meter("report")["cpu_seconds"]
         await asyncio.sleep(2)
-        used = target.ask_meter("holdings")["cpu_seconds"] - before
+        used = target.ask_meter("report")["cpu_seconds"] - before
         assert used < 1.5, used
         assert await is_answered(target), opened
 
@@ -84,17 +85,30 @@ async def test_ten_thousand_sockets(tmp_path, attacked_valkey: PrivateValkey) ->
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     count = min(10_000, hard - 500)
     with running_target(tmp_path, attacked_valkey.url, descriptors=count + 500) as target:
-        async with (
-            target.under_attack(f"{count} idle sockets", is_collector_excused=True),
-            AsyncExitStack() as stack,
-        ):
-            stack.push_async_callback(asyncio.sleep, 2)
-            for _ in range(count // 100):
-                # They go a hundred at a time, too.
-                stack.push_async_callback(asyncio.sleep, 0.02)
-                opening = [open_socket(target, signed_in=False) for _ in range(100)]
-                sockets = await asyncio.gather(*(stack.enter_async_context(one) for one in opening))
-            assert await is_answered(target)
-            await sockets[-1].send(text_frame({"type": "ping"}))
-            assert (await sockets[-1].message())["type"] == "pong"
-            await asyncio.sleep(2)
+        # How much memory is given back to the system when they have gone is a matter of luck, so what Python
+        # has in use is counted after the first time.
+        async with idle_sockets(target, count):
+            pass
+        blocks = target.ask_meter("holdings")["blocks"]
+        for number in (2, 3):
+            async with (
+                target.under_attack(f"{count} idle sockets, time {number}", grown_bytes=320 * 2**20),
+                idle_sockets(target, count) as socket,
+            ):
+                assert await is_answered(target)
+                await socket.send(text_frame({"type": "ping"}))
+                assert (await socket.message())["type"] == "pong"
+                await asyncio.sleep(2)
+        assert target.ask_meter("holdings")["blocks"] - blocks < 3 * count
+
+
+@asynccontextmanager
+async def idle_sockets(target: Target, count: int) -> AsyncIterator[Socket]:
+    """So many; gives the last of them. They come and go a hundred at a time."""
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(asyncio.sleep, 2)
+        for _ in range(count // 100):
+            stack.push_async_callback(asyncio.sleep, 0.02)
+            opening = [open_socket(target, signed_in=False) for _ in range(100)]
+            sockets = await asyncio.gather(*(stack.enter_async_context(one) for one in opening))
+        yield sockets[-1]

@@ -130,7 +130,7 @@ async def test_answers_that_nobody_reads(target: Target) -> None:
                     pass
 
         await crowd([greedy] * sized(4, 20), 20)
-        held = target.ask_meter("holdings")
+        held = target.ask_meter("report")
         assert held["resident_bytes"] < 900 * 2**20, held["resident_bytes"]
     assert verdict.grown_bytes < 200 * 2**20
 

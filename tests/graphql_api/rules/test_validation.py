@@ -1,5 +1,6 @@
 """What documents may ask for: the limits, and that checking them takes no long time."""
 
+import gc
 import random
 
 import pytest
@@ -226,3 +227,15 @@ def test_a_value_that_a_scalar_cannot_read_is_the_clients_mistake():
         API, parse(f"{{ videos(first: {'1' * 5000}) {{ edges {{ cursor }} }} }}"), LIMITS
     )
     assert error.original_error is None
+
+
+def test_a_document_that_is_dropped_leaves_nothing_for_the_garbage_collector():
+    text = "query Q($id: ID!) { # a comment\n a: analysis(id: $id) { ...F } } fragment F on Analysis { id }"
+    parse_query(text, LIMITS)
+    gc.collect()
+    gc.disable()
+    try:
+        parse_query(text, LIMITS)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
