@@ -35,6 +35,8 @@ _ARGUMENTS_OF_FIELDS: Mapping[str, str] = {
     "Mutation.uploadMLModel.config": "The YAML text that says what the model is.",
     "Mutation.uploadMLModel.file": "The ONNX file.",
     "Mutation.uploadVideos.files": "The files, in their order.",
+    "Query.compareAnalyses.a": "The run to compare with.",
+    "Query.compareAnalyses.b": "The run that is compared.",
     "Query.events.after": "Only events after the one with this number; null: from the oldest that is kept.",
     "Query.mlModels.task": "Only models that do this; null: all.",
     "Subscription.events.after": "Only events after the one with this number; null: from now on.",

@@ -220,6 +220,22 @@ class Video:
 
 
 @strawberry.type
+class LineCount:
+    name: str
+    in_: int = strawberry.field(name="in")
+    out: int
+
+
+@strawberry.type
+class ZoneCount:
+    name: str
+    occupancy: int
+    entries: int
+    exits: int
+    mean_dwell_seconds: float | None
+
+
+@strawberry.type
 class AnalysisType:
     id: strawberry.ID
     status: str
@@ -227,6 +243,8 @@ class AnalysisType:
     frames_done: int
     frames_total: int
     counts: list[LabelCount]
+    line_counts: list[LineCount]
+    zone_counts: list[ZoneCount]
     eta_seconds: float | None
     frames_per_second: float | None
     error_message: str | None
@@ -246,6 +264,8 @@ class AnalysisProgress:
     frames_done: int
     frames_total: int
     counts: list[LabelCount]
+    line_counts: list[LineCount]
+    zone_counts: list[ZoneCount]
     eta_seconds: float | None
     frames_per_second: float | None
     error_message: str | None
@@ -259,6 +279,8 @@ def progress_fields(found: Analysis) -> dict[str, Any]:
         "frames_done": found.done,
         "frames_total": total,
         "counts": [LabelCount(label="face", detections=2 * found.done, tracks=1)] if found.done else [],
+        "line_counts": [],
+        "zone_counts": [],
         "eta_seconds": (total - found.done) * world().seconds_a_frame,
         "frames_per_second": 100.0,
         "error_message": found.error,

@@ -172,9 +172,7 @@ ROOTS: dict[str, Root] = {
             '(filter: {mlModel: "opencv-haar-face"})',
         ),
     ),
-    "Query.compareAnalyses": Root(
-        Other.NOT_FOUND, ("(a: <analysis>, b: <analysis>)", "(a: <analysis>, b: <running>)")
-    ),
+    "Query.compareAnalyses": Root(Other.NOT_FOUND, ("(a: <analysis>, b: <analysis>)",)),
     "Query.events": Root(Other.OWN, ("", '(after: "0")', '(after: "4")', "(after: <events_cursor>)")),
     "Query.auditLog": Root(Other.OWN, ("", "(first: 100)", "(after: <audit_cursor>)")),
     "Query.node": Root(Other.NULL, ("(id: <user>)", "(id: <video>)", "(id: <analysis>)")),

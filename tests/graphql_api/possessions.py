@@ -61,6 +61,7 @@ async def give_everything(owner: User, storage: AbstractStorage, word: str, addr
     table = tracked([(0, 0.0, [(f"{word}-label", 0.9, (1.0, 2.0, 3.0, 4.0), 1)])])
     for one in (analysis, running, failed):
         await storage.put(tracked_key(one.id, 0), table.to_parquet())
+    await storage.put(tracked_key(analysis.id, 1), tracked([(1, 1.0, [])]).to_parquet())
     upload = await Upload.create(
         id=uuid4(),
         owner_id=owner.id,

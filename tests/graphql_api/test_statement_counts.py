@@ -27,9 +27,10 @@ from graphql_api.schema import export_schema
 from tests.graphql_api.full_app import FullApp
 
 ANALYSIS = """id status progress framesDone counts { label } etaSeconds video { id title url thumbnailUrl }
+  resultUrl settings { tracker labels mlModel { name labels } }"""
+COUNTING = """{ analyses(first: 16) { edges { cursor node {
   lineCounts { name in byLabel { label in } } zoneCounts { name occupancy byLabel { label entries } }
-  resultUrl settings { tracker labels mlModel { name labels } region { x }
-  lines { name labels } zones { name labels points { x } } }"""
+  settings { region { x } lines { name labels } zones { name labels points { x } } } } } } }"""
 TRACKS = "tracks(first: 2) { edges { cursor node { trackId label } } pageInfo { hasNextPage } }"
 DETECTIONS = "detections(first: 2) { edges { cursor node { label box { x } } } }"
 ANALYSES = f"analyses(first: 4) {{ edges {{ cursor node {{ {ANALYSIS} {TRACKS} {DETECTIONS} }} }} }}"
@@ -56,7 +57,7 @@ QUERIES = {
             *("AnalysisSettings.region", "AnalysisSettings.lines", "AnalysisSettings.zones"),
             *("CountingLine.labels", "Zone.labels", "Zone.points"),
         ),
-        VIDEOS,
+        COUNTING,
     ),
     "AnalysisSettings.labels": VIDEOS,
     "MLModel.labels": VIDEOS,
@@ -78,7 +79,7 @@ FROM_MEMORY = {
 }
 """Those that no query asks, and why."""
 
-COUNTING = stored_options(
+COUNTED = stored_options(
     Counting(
         (CountingLine("line", (0.0, 0.5), (1.0, 0.5)),),
         (Zone("zone", ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))),),
@@ -123,7 +124,7 @@ async def _fill(owner_id: Any, count: int) -> None:
             analysis = await Analysis.create(
                 id=uuid4(), owner_id=owner_id, video_id=video.id, ml_model="opencv-haar-face",
                 tracker=Tracker.BYTE_TRACK, frame_stride=1, min_confidence=0.5, labels=["face"],
-                status=AnalysisStatus.RUNNING, frames_total=100, running_since=1.0, counting=COUNTING,
+                status=AnalysisStatus.RUNNING, frames_total=100, running_since=1.0, counting=COUNTED,
             )  # fmt: skip
             await Segment.create(
                 id=uuid4(), analysis_id=analysis.id, number=0, plan={}, status=SegmentStatus.RUNNING,
