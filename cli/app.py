@@ -3,17 +3,17 @@
 import asyncio
 import math
 import sys
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from cli.commands.models import models_app
+from cli.commands.shared import DataDir, Host, Mirror, Port, Slots, TrackerName, make_console
+from cli.commands.users import users_app
 from cli.errors import CliError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from cli.sessions import RemoteServer
     from settings import Settings
 
@@ -24,43 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-models_app = typer.Typer(help="List, fetch, check and measure the models.", no_args_is_help=True)
-users_app = typer.Typer(help="Make accounts.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 app.add_typer(users_app, name="users")
-
-_WIDTH_OF_PLAIN_OUTPUT = 120
-
-
-class TrackerName(Enum):
-    """The trackers, as they are typed."""
-
-    NONE = "none"
-    SORT = "sort"
-    BYTE_TRACK = "byte-track"
-    OC_SORT = "oc-sort"
-    BOT_SORT = "bot-sort"
-
-
-DataDir = Annotated[
-    Path | None,
-    typer.Option(
-        show_default="FRAMEWISE_DATA_DIR, or a folder of your account",
-        help="Folder of everything the server keeps.",
-    ),
-]
-Host = Annotated[str | None, typer.Option(show_default="127.0.0.1", help="Address to listen on.")]
-Port = Annotated[
-    int | None, typer.Option(min=0, max=65535, show_default="8000", help="Port to listen on; 0: a free one.")
-]
-Slots = Annotated[
-    int | None,
-    typer.Option(min=1, show_default="one for each CPU core", help="Parts of videos analysed at once."),
-]
-Mirror = Annotated[
-    str | None,
-    typer.Option(show_default="FRAMEWISE_WEIGHTS_MIRROR", help="A folder or URL that has the weights."),
-]
 
 
 def _finite(value: float | None) -> float | None:
@@ -78,18 +43,9 @@ def run() -> None:
 
 
 def _fail(error: CliError) -> NoReturn:
-    console = _console(stderr=True)
+    console = make_console(stderr=True)
     console.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
     sys.exit(error.exit_code)
-
-
-def _console(*, stderr: bool = False) -> "Console":
-    from rich.console import Console
-
-    console = Console(stderr=stderr, highlight=False)
-    if not console.is_terminal:
-        console.width = _WIDTH_OF_PLAIN_OUTPUT
-    return console
 
 
 @app.command()
@@ -101,7 +57,7 @@ def serve(host: Host = None, port: Port = None, data_dir: DataDir = None, slots:
 
     settings = settings_with(host=host, port=port, data_dir=data_dir, slots=slots)
     _check_trusted_documents(settings)
-    console = _console()
+    console = make_console()
     raise typer.Exit(run_interruptible(lambda interruption: serve_session(settings, console, interruption)))
 
 
@@ -165,7 +121,7 @@ def migrate(data_dir: DataDir = None) -> None:
     settings = settings_with(data_dir=data_dir)
     configure_logging(settings.log_level)
     applied = asyncio.run(migrate_database(settings))
-    _console().print(
+    make_console().print(
         f"Applied {', '.join(applied)}." if applied else "The database is up to date.", markup=False
     )
 
@@ -268,7 +224,7 @@ def analyze(
     )
     settings = settings_with(data_dir=data_dir, slots=slots)
     remote = _remote_server(server, username, password, token)
-    console = _console()
+    console = make_console()
     raise typer.Exit(
         run_interruptible(
             lambda interruption: analyze_session(settings, options, console, interruption, remote)
@@ -321,7 +277,7 @@ def demo(
 
     settings = settings_with(host=host, port=port, data_dir=data_dir, slots=slots)
     _check_trusted_documents(settings)
-    console = _console()
+    console = make_console()
     raise typer.Exit(
         run_interruptible(
             lambda interruption: demo_session(settings, tuple(video or ()), console, interruption)
@@ -370,7 +326,7 @@ def evaluate(
         labels=tuple(label) if label else None,
         json_file=json_file,
     )
-    evaluate_folder(settings_with(data_dir=data_dir, weights_mirror=mirror), options, _console())
+    evaluate_folder(settings_with(data_dir=data_dir, weights_mirror=mirror), options, make_console())
 
 
 @app.command()
@@ -409,132 +365,3 @@ def audit(
     lines = asyncio.run(audit_lines(settings, username=user, since=moment, most=limit))
     for line in lines or ["Nothing is in the audit log."]:
         typer.echo(line)
-
-
-@models_app.command("list")
-def list_models(data_dir: DataDir = None, mirror: Mirror = None) -> None:
-    """Show every model: what it finds, how large its weights are, whether it is ready."""
-    from cli import models
-    from cli.settings_options import settings_with
-
-    models.list_models(settings_with(data_dir=data_dir, weights_mirror=mirror), _console())
-
-
-@models_app.command("pull")
-def pull_models(
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME…]", help="Models.", show_default=False)
-    ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Every model that needs weights.")] = False,
-    data_dir: DataDir = None,
-    mirror: Mirror = None,
-) -> None:
-    """Fetch the weights of models, from the mirror or from their official address, and check them."""
-    from cli import models
-    from cli.settings_options import settings_with
-
-    if bool(names) == every:
-        raise CliError("Name the models to fetch, or give --all.", 2)
-    settings = settings_with(data_dir=data_dir, weights_mirror=mirror)
-    raise typer.Exit(models.pull_models(settings, names or [], _console()))
-
-
-@models_app.command("check")
-def check_models(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[NAME…]", help="Models; without any, all that are ready.", show_default=False
-        ),
-    ] = None,
-    data_dir: DataDir = None,
-    mirror: Mirror = None,
-) -> None:
-    """Check the weights of models, and run each on a photograph."""
-    from cli.model_trials import check_models as check
-    from cli.settings_options import settings_with
-
-    settings = settings_with(data_dir=data_dir, weights_mirror=mirror)
-    raise typer.Exit(check(settings, names or [], _console()))
-
-
-@models_app.command("bench")
-def bench_models(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[NAME…]", help="Models; without any, all that are ready.", show_default=False
-        ),
-    ] = None,
-    seconds: Annotated[float, typer.Option(min=0, help="How long to measure each, twice.")] = 2.0,
-    people: Annotated[
-        Path | None,
-        typer.Option(
-            show_default=False,
-            help="Measure instead how well faces are told apart, in a folder of folders, one a person.",
-        ),
-    ] = None,
-    save: Annotated[
-        Path | None, typer.Option(show_default=False, help="File of figures to write them into.")
-    ] = None,
-    data_dir: DataDir = None,
-    mirror: Mirror = None,
-) -> None:
-    """Measure how long models take for a frame on this machine, with one and two threads."""
-    from cli.model_trials import bench_models as bench
-    from cli.model_trials import verify_models
-    from cli.settings_options import settings_with
-
-    settings = settings_with(data_dir=data_dir, weights_mirror=mirror)
-    if people is not None:
-        raise typer.Exit(verify_models(settings, names or [], _console(), people=people, save=save))
-    raise typer.Exit(bench(settings, names or [], _console(), seconds=seconds, save=save))
-
-
-@users_app.command("create")
-def create_user(
-    username: Annotated[str, typer.Argument(help="The name to sign in with.", show_default=False)],
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read the password from the input.")
-    ] = False,
-    email: Annotated[str | None, typer.Option(help="An address to reach the person at.")] = None,
-    full_name: Annotated[str | None, typer.Option(help="The person's name.")] = None,
-    admin: Annotated[bool, typer.Option("--admin", help="Let it upload models for everybody.")] = False,
-    data_dir: DataDir = None,
-) -> None:
-    """Make an account directly in the database; it asks for the password."""
-    from cli.settings_options import settings_with
-    from cli.users import create_user as create
-    from domain.errors import UserFacingError
-
-    settings = settings_with(data_dir=data_dir)
-    password: Any = (
-        sys.stdin.readline().rstrip("\r\n")
-        if password_stdin
-        else typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-    )
-    try:
-        name = asyncio.run(create(settings, username, password, email, full_name, is_admin=admin))
-    except UserFacingError as error:
-        raise CliError(str(error)) from error
-    _console().print(f"Made the account {name}.", markup=False)
-
-
-@users_app.command("admin")
-def set_admin(
-    username: Annotated[str, typer.Argument(help="The account.", show_default=False)],
-    revoke: Annotated[bool, typer.Option("--revoke", help="Take it back.")] = False,
-    data_dir: DataDir = None,
-) -> None:
-    """Let an account upload models for everybody."""
-    from cli.settings_options import settings_with
-    from cli.users import make_admin
-    from domain.errors import UserFacingError
-
-    try:
-        name = asyncio.run(make_admin(settings_with(data_dir=data_dir), username, not revoke))
-    except UserFacingError as error:
-        raise CliError(str(error)) from error
-    _console().print(
-        f"{name} is {'no administrator any more' if revoke else 'an administrator'}.", markup=False
-    )

@@ -40,7 +40,7 @@ def test_its_options_are_those_it_takes(name):
 
 
 def test_the_trackers_it_names_are_those_it_takes():
-    from cli.app import TrackerName
+    from cli.commands.shared import TrackerName
 
     listed = rows(section(read(PAGE), "framewise analyze"))
     (cells,) = [cells for cells in listed if cells[0] == "`--tracker`"]
