@@ -220,7 +220,7 @@ def test_a_signal_stops_everything_in_order(command, data_dir, number):
     url = json.loads(server_file(data_dir).read_text())["url"]
     assert f"{url}/graphql" in banner
     assert f"framewise analyze --data-dir {data_dir} VIDEO.mp4" in banner
-    assert re.search(r"Models +\d of \d ready", banner)
+    assert re.search(r"Models +\d+ of \d+ ready", banner)
     children = [pid for pid, _ in children_of(process.pid)]
     assert len(children) == 3
     process.send_signal(number)

@@ -287,13 +287,15 @@ async def test_authentication_is_one_statement(monkeypatch):
 
     client = connections.get("default")
     statements = []
-    execute = type(client).execute_query
+    # On SQLite a short read goes past `execute_query`.
+    name = "read_values" if hasattr(client, "read_values") else "execute_query"
+    execute = getattr(type(client), name)
 
     async def counted(self, query, values=None):
         statements.append(query)
         return await execute(self, query, values)
 
-    monkeypatch.setattr(type(client), "execute_query", counted)
+    monkeypatch.setattr(type(client), name, counted)
     viewer = await _viewer(signed_in)
     assert viewer.user.username == "alice"
     assert len(statements) == 1
