@@ -168,7 +168,10 @@ async def test_a_stopped_overlay_leaves_no_file(media_dir, tmp_path, patience):
         "folder": str(tmp_path),
         "formats": {},
         "summary": {},
+        "counting": None,
+        "crops": None,
         "overlay": overlay.name,
+        "pictures": None,
         "frame_stride": 1,
         "thread_count": 1,
     }
@@ -180,7 +183,11 @@ async def test_a_stopped_overlay_leaves_no_file(media_dir, tmp_path, patience):
             working = asyncio.create_task(
                 process.request(request, lambda _, seen=is_written: overlay.exists() and seen.set())
             )
-            await asyncio.wait_for(is_written.wait(), 60)
+            seen = asyncio.create_task(is_written.wait())
+            await asyncio.wait({seen, working}, timeout=60, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                working.result()
+            seen.cancel()
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)
             if working.cancelled():
