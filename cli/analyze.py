@@ -363,6 +363,7 @@ class _Run:
         results = await self._client.results(analysis_id)
         paths = self._outputs[row.path]
         row.duration_seconds = results.duration_seconds
+        row.frames_skipped = results.frames_skipped
         for url, path in ((results.json, paths.json), (results.overlay, paths.overlay)):
             if url is not None and path not in row.files:
                 async with written_at_once(path) as file:

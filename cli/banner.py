@@ -71,12 +71,15 @@ def ready_models(settings: Settings) -> Text:
     from ml_models.weights import is_ready
 
     try:
-        specs = [spec for spec in all_specs().values() if spec.is_installed]
+        every = list(all_specs().values())
     except PluginError as error:
         return Text(str(error), style="red")
+    specs = [spec for spec in every if spec.is_installed]
+    missing = len(every) - len(specs)
+    extra = f", {missing} {'needs' if missing == 1 else 'need'} an extra" if missing else ""
     weights_dir, mirror = settings.resolved_weights_dir(), settings.resolved_weights_mirror()
     ready = sum(is_ready(spec, weights_dir, mirror) for spec in specs)
     if ready == len(specs):
-        return Text(f"{ready} ready")
+        return Text(f"{ready} ready{extra}")
     hint = f"   fetch the others: {program()} models pull --all"
-    return Text.assemble(f"{ready} of {len(specs)} ready", (hint, "dim"))
+    return Text.assemble(f"{ready} of {len(specs)} ready{extra}", (hint, "dim"))

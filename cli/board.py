@@ -56,6 +56,7 @@ class Row:
     analysis_id: str | None = None
     progress: Progress | None = None
     duration_seconds: float | None = None
+    frames_skipped: int = 0
     error: str | None = None
     """Why it failed."""
     files: list[Path] = field(default_factory=list)

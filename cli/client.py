@@ -239,7 +239,12 @@ class FramewiseClient:
         found = (await self._request(operations.RESULTS, {"id": analysis_id}))["analysis"]
         if found is None:
             raise RequestRefusedError("The analysis was deleted.", "NOT_FOUND")
-        return ResultUrls(found["resultUrl"], found["overlayUrl"], found["video"]["durationSeconds"])
+        return ResultUrls(
+            found["resultUrl"],
+            found["overlayUrl"],
+            found["video"]["durationSeconds"],
+            found["framesSkipped"],
+        )
 
     async def cancel(self, analysis_id: str) -> None:
         """Cancel an analysis."""

@@ -1,7 +1,7 @@
 """`framewise evaluate`: how good a model and a tracker are on videos with ground truth."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Table
 
 from cli.errors import CliError
+from cli.local_models import find_local_spec
 from media.errors import MediaError
-from ml_models.catalog import MLModelSpec, find_spec
+from ml_models.catalog import MLModelSpec
 from ml_models.errors import MLModelError
 from ml_models.factory import create_ml_model
 from settings import Settings
@@ -27,6 +28,7 @@ EVALUATION_FORMAT = "framewise.evaluation/1"
 
 _PERSON = "person"
 _TOTAL = "all"
+_SHOWN_LABELS = 8
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def evaluate_folder(settings: Settings, options: EvaluateOptions, console: Conso
     except ValueError as error:
         raise CliError(f"--format must be mot or coco, not {options.truth_format!r}.", 2) from error
     try:
-        spec = find_spec(options.ml_model)
+        spec = find_local_spec(options.ml_model)
         sequences = find_sequences(options.folder, truth_format)
         run = _run_options(settings, options, spec, sequences)
         shown = "" if run.labels is None else f", labels {', '.join(sorted(run.labels))}"
@@ -73,13 +75,17 @@ def evaluate_folder(settings: Settings, options: EvaluateOptions, console: Conso
             style="dim",
             markup=False,
         )
+        notes = _label_notes(spec, run, sequences)
+        _say(console, notes)
         judged = _judge_all(settings, spec, sequences, run, console)
     except (MLModelError, EvaluationError, MediaError, OSError) as error:
         raise CliError(str(error)) from error
     overall = total(judged)
     console.print(_table(judged, overall))
+    track_notes = [note for one in judged if (note := _track_note(one)) is not None]
+    _say(console, track_notes)
     if options.json_file is not None:
-        _write(options.json_file, _document(spec, run, judged, overall))
+        _write(options.json_file, {**_document(spec, run, judged, overall), "notes": notes + track_notes})
         console.print(f"Written: {options.json_file}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -128,6 +134,7 @@ def _judge_all(
 
             found = run_sequence(sequence, model, run, show)
             last = max((int(frame) for frame in sequence.truth.frames), default=-1)
+            last = max(last, sequence.truth.last_frame or 0)
             if last >= found.frame_count:
                 raise EvaluationError(
                     f"The ground truth of {sequence.name} goes up to frame {last + 1}, but it has only "
@@ -136,6 +143,44 @@ def _judge_all(
             judged.append(judge(sequence.name, sequence.truth, found, labels))
             progress.remove_task(task)
     return judged
+
+
+def _label_notes(spec: MLModelSpec, run: RunOptions, sequences: Sequence[LabelledSequence]) -> list[str]:
+    """A warning if nothing that is found can be what is to be found."""
+    truth = {str(label) for one in sequences for label in one.truth.labels}
+    wanted = set(spec.labels if run.labels is None else run.labels)
+    if not truth or not wanted or ONE_CLASS in truth or truth & wanted:
+        return []
+    looked = f"the model {spec.name}" if run.labels is None else "--label"
+    return [
+        f"Warning: no label of the ground truth ({_some(truth)}) is one of {looked} ({_some(wanted)}): "
+        "nothing that is found counts."
+    ]
+
+
+def _some(labels: Collection[str]) -> str:
+    shown = sorted(labels)
+    more = len(shown) - _SHOWN_LABELS
+    return ", ".join(shown[:_SHOWN_LABELS]) + (f" and {more} more" if more > 0 else "")
+
+
+def _track_note(judged: Judged) -> str | None:
+    """Why a sequence has no scores of tracks, or not of all boxes."""
+    truth, name = judged.truth, judged.name
+    if not len(truth.ids):
+        return f"{name}: no scores, because the ground truth has no boxes of the labels that count."
+    if not truth.has_ids:
+        return f"{name}: no MOTA, IDF1, HOTA and switches, because no box of the ground truth has a track id."
+    count = int(truth.nameless.sum())
+    if count == 0:
+        return None
+    boxes = "box has" if count == 1 else "boxes have"
+    return f"{name}: {count} {boxes} no track id; MOTA, IDF1, HOTA and switches leave them out."
+
+
+def _say(console: Console, notes: Sequence[str]) -> None:
+    for note in notes:
+        console.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _table(judged: Sequence[Judged], overall: Scores) -> Table:

@@ -3,6 +3,7 @@
 import math
 
 from cli.errors import CliError
+from domain.analyses.options import MAX_TILE_OVERLAP, MAX_TILE_PIXELS, MIN_TILE_PIXELS
 
 Region = tuple[tuple[float, float], ...]
 
@@ -44,8 +45,10 @@ def parse_tile(text: str | None) -> tuple[int, float] | None:
         tile = int(pixels), float(overlap) if overlap else _DEFAULT_OVERLAP
     except ValueError:
         tile = 0, math.nan
-    if tile[0] < 1 or not math.isfinite(tile[1]):
+    if not MIN_TILE_PIXELS <= tile[0] <= MAX_TILE_PIXELS or not 0 <= tile[1] <= MAX_TILE_OVERLAP:
         raise CliError(
-            f"--tile must be pixels, and perhaps an overlap, such as 640 or 640,0.3, not {text!r}.", 2
+            f"--tile must be pixels from {MIN_TILE_PIXELS} to {MAX_TILE_PIXELS}, and perhaps an overlap "
+            f"from 0 to {MAX_TILE_OVERLAP}, such as 640 or 640,0.3, not {text!r}.",
+            2,
         )
     return tile

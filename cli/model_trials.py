@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.errors import CliError
+from cli.local_models import find_local_spec
 from cli.one_thread import keep_to_one_thread
-from ml_models.catalog import MLModelSpec, MLTask, all_specs, find_spec
+from ml_models.catalog import MLModelSpec, MLTask, all_specs
 from ml_models.compute import Compute, Device
 from ml_models.errors import MLModelError
 from ml_models.factory import check_installed
@@ -129,7 +130,7 @@ def _say(console: Console, line: str, style: str | None = None) -> None:
 
 def _specs(names: Sequence[str]) -> list[MLModelSpec]:
     try:
-        return [find_spec(name) for name in names] or list(all_specs().values())
+        return [find_local_spec(name) for name in names] or list(all_specs().values())
     except MLModelError as error:
         raise CliError(str(error), 2) from error
 

@@ -10,7 +10,8 @@ from rich.text import Text
 
 from cli import text
 from cli.errors import CliError
-from ml_models.catalog import MLModelSpec, all_specs, find_spec
+from cli.local_models import find_local_spec
+from ml_models.catalog import MLModelSpec, all_specs
 from ml_models.errors import MLModelError
 from ml_models.weights import ensure_weights, is_ready
 from settings import Settings
@@ -62,7 +63,7 @@ def pull_models(settings: Settings, names: Sequence[str], console: Console) -> i
     """
     try:
         usable = (spec for spec in all_specs().values() if spec.weights and spec.is_installed)
-        specs = [find_spec(name) for name in names] or list(usable)
+        specs = [find_local_spec(name) for name in names] or list(usable)
     except MLModelError as error:
         raise CliError(str(error), 2) from error
     failed = False

@@ -41,7 +41,9 @@ query Analysis($id: ID!) {{
 }}
 """
 RESULTS = """
-query Results($id: ID!) { analysis(id: $id) { resultUrl(format: JSON) overlayUrl video { durationSeconds } } }
+query Results($id: ID!) {
+  analysis(id: $id) { resultUrl(format: JSON) overlayUrl framesSkipped video { durationSeconds } }
+}
 """
 CANCEL_ANALYSIS = """
 mutation Cancel($id: ID!) {
@@ -142,6 +144,8 @@ class ResultUrls:
     json: str | None
     overlay: str | None
     duration_seconds: float | None
+    frames_skipped: int = 0
+    """How many frames the model did not look at."""
 
 
 def progress_of(found: Mapping[str, Any], analysis_id: str) -> Progress:

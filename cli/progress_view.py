@@ -257,12 +257,20 @@ def _summary_cells(row: Row) -> tuple[Text, ...]:
     return (
         Text(row.name),
         Text(row.stage.value, style=_STAGE_STYLES.get(row.stage, "")),
-        Text(f"{row.progress.frames_done:,}" if row.progress and row.progress.frames_total else ""),
+        Text(_frames(row)),
         Text(_length(row)),
         Text("\n".join(labels)),
         Text("\n".join(f"{count.detections:,}" for count in row.counts)),
         Text("\n".join(f"{count.tracks:,}" if count.tracks else "" for count in row.counts)),
     )
+
+
+def _frames(row: Row) -> str:
+    """`100`, and below it `40 skipped`, if any were."""
+    if row.progress is None or not row.progress.frames_total:
+        return ""
+    skipped = f"\n{row.frames_skipped:,} skipped" if row.frames_skipped else ""
+    return f"{row.progress.frames_done:,}{skipped}"
 
 
 def _length(row: Row) -> str:
@@ -305,6 +313,8 @@ def _summary_lines(row: Row) -> Iterator[RenderableType]:
         state.append(
             f", {row.progress.frames_done:,} {text.plural('frame', row.progress.frames_done)}", "none"
         )
+    if row.frames_skipped:
+        state.append(f" ({row.frames_skipped:,} skipped)", "none")
     if row.duration_seconds is not None:
         state.append(f", {_length(row)}", "none")
     lines = [state, *(Text(text.counts([count])) for count in row.counts)]

@@ -32,12 +32,19 @@ class ForbiddenError(DomainError):
     """Raised when a request is refused for where it comes from, or for who sent it."""
 
 
+class AsWritten(str):
+    """A part of a path that the caller wrote: shown as it is, not as names of the schema are spelt."""
+
+    __slots__ = ()
+
+
 class UserFacingError(DomainError):
     """The base of mistakes of a signed-in or anonymous caller.
 
     Args:
         message: A sentence for the caller: what is wrong and, where it is not obvious, what to do.
         path: Names of the arguments from the outermost in, in snake_case; a list index is its number.
+            What is no name of the schema is `AsWritten`.
         code: Set by the subclass.
     """
 
@@ -46,12 +53,16 @@ class UserFacingError(DomainError):
     def __init__(self, message: str, path: Sequence[str | int] = ()) -> None:
         super().__init__(message)
         self.message = message
-        self.path = tuple(str(part) for part in path)
+        self.path = tuple(_path_part(part) for part in path)
 
     def under(self, *prefix: str | int) -> "UserFacingError":
         """The same error with its path below `prefix`, for a use case that calls another one."""
-        self.path = (*(str(part) for part in prefix), *self.path)
+        self.path = (*(_path_part(part) for part in prefix), *self.path)
         return self
+
+
+def _path_part(part: str | int) -> str:
+    return part if isinstance(part, str) else str(part)
 
 
 class InvalidError(UserFacingError):

@@ -21,6 +21,7 @@ from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
 from domain.errors import (
+    AsWritten,
     DomainError,
     ErrorCode,
     ForbiddenError,
@@ -71,11 +72,15 @@ def user_error(error: UserFacingError, argument_names: typing.Collection[str] = 
     A use case knows the names inside the mutation's `input`, not that there is one: `input` is put first
     where the mutation has that argument and the path starts with none of its arguments.
     """
-    path = [part if part.isdigit() else to_camel_case(part) for part in error.path]
+    path = [_shown(part) for part in error.path]
     names = {to_camel_case(name) for name in argument_names}
     if path and path[0] not in names and "input" in names:
         path.insert(0, "input")
     return UserError(code=error.code, message=error.message, path=path)
+
+
+def _shown(part: str) -> str:
+    return str(part) if part.isdigit() or isinstance(part, AsWritten) else to_camel_case(part)
 
 
 class ReturnsUserErrors(FieldExtension):

@@ -30,20 +30,43 @@ def load_mapping(text: str) -> Mapping[Any, Any]:
     """The fields in a YAML text.
 
     Raises:
-        ModelConfigError: It is too long, or no YAML mapping.
+        ModelConfigError: It is too long, or no YAML mapping, or a key is there twice.
     """
     import yaml  # here, because the API process knows configurations and reads no YAML
 
     if len(text.encode()) > MAX_CONFIG_BYTES:
         raise ModelConfigError("config", f"is longer than {MAX_CONFIG_BYTES} bytes")
     try:
-        values = yaml.safe_load(text)
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        _refuse_repeated_keys(node)
+        values = None if node is None else loader.construct_document(node)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         problem = str(error).replace("\n", " ")[:300]
         raise ModelConfigError("config", f"is no YAML: {problem}") from error
     if not isinstance(values, dict):
         raise ModelConfigError("config", "must be a YAML mapping of fields, such as 'family: yolox'")
     return values
+
+
+def _refuse_repeated_keys(root: Any) -> None:
+    """YAML itself would take the last of them without a word."""
+    waiting, seen = [root], set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen or not isinstance(getattr(node, "value", None), list):
+            continue
+        seen.add(id(node))
+        keys = set()
+        for part in node.value:
+            if not isinstance(part, tuple):
+                waiting.append(part)
+                continue
+            key, value = part
+            if isinstance(key.value, str) and key.value in keys:
+                raise ModelConfigError(key.value[:64], "is there twice: remove one of them")
+            keys.add(key.value if isinstance(key.value, str) else id(key))
+            waiting.append(value)
 
 
 class ConfigFields:

@@ -12,7 +12,7 @@ class Extra:
     Args:
         name: What `MLModelSpec.requires_extra` calls them.
         modules: What of them is imported.
-        how_to_install: What to type, or where it is written.
+        how_to_install: What to type in the folder of Framewise, or where it is written.
     """
 
     name: str
@@ -34,7 +34,8 @@ def _is_there(module: str) -> bool:
 
 
 def _extra(name: str, *modules: str) -> Extra:
-    return Extra(name, modules, f"pip install 'framewise[{name}]'")
+    # uv, since pip knows nothing of the overrides in pyproject.toml and would install a second OpenCV.
+    return Extra(name, modules, f".venv/bin/uv pip install -e '.[{name}]'")
 
 
 EXTRAS = {

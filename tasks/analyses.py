@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from domain.analyses.models import Analysis, Tracker
 from domain.analyses.options import (
     AnalysisMode,
+    Anchor,
     Counting,
     CountingLine,
     DetectionOptions,
@@ -20,9 +21,15 @@ from domain.analyses.options import (
     camel_case,
 )
 from domain.analyses.progress import publish, take_snapshot
-from domain.analyses.service import AnalysisLimits, change_status, check_idempotency_key, create_analysis
+from domain.analyses.service import (
+    AnalysisLimits,
+    change_status,
+    check_idempotency_key,
+    create_analysis,
+    get_analysis,
+)
 from domain.analyses.settings import AnalysisSettings
-from domain.analyses.transitions import Action
+from domain.analyses.transitions import TRANSITIONS, Action
 from domain.errors import InvalidError, ModelUnavailableError
 from domain.videos.files import timeline_key
 from domain.videos.models import Video
@@ -118,10 +125,38 @@ async def complete_settings(
     _check_tracker(settings, (*path, "tracker_parameters"))
     _check_labels(spec, settings.labels, path)
     for number, line in enumerate(settings.counting.lines):
-        _check_labels(spec, line.labels, (*path, "lines", str(number)))
+        _check_shape(spec, settings, line, (*path, "lines", str(number)))
     for number, zone in enumerate(settings.counting.zones):
-        _check_labels(spec, zone.labels, (*path, "zones", str(number)))
+        _check_shape(spec, settings, zone, (*path, "zones", str(number)))
     return settings
+
+
+def _check_shape(
+    spec: MLModelSpec, settings: AnalysisSettings, shape: CountingLine | Zone, path: Sequence[str]
+) -> None:
+    """Refuse what would count nothing for ever."""
+    _check_labels(spec, shape.labels, path)
+    if shape.labels and settings.labels and not set(shape.labels) & set(settings.labels):
+        raise InvalidError(
+            f"{shape.name!r} would count nothing: the analysis leaves out all of its labels.",
+            path=(*path, "labels"),
+        )
+    if settings.detection.region is not None and _is_beyond(shape, settings.detection.region):
+        raise InvalidError(f"{shape.name!r} would count nothing: it lies outside of the region.", path=path)
+
+
+def _is_beyond(shape: CountingLine | Zone, region: Sequence[Point]) -> bool:
+    """Whether nothing with its centre in the region can be at a shape, by their rectangles.
+
+    Below the region there may be the feet of a thing whose centre is in it.
+    """
+    points = (shape.start, shape.end) if isinstance(shape, CountingLine) else shape.points
+    (left, right), (top, bottom) = ((min(side), max(side)) for side in zip(*points, strict=True))
+    (region_left, region_right), (region_top, region_bottom) = (
+        (min(side), max(side)) for side in zip(*region, strict=True)
+    )
+    is_below = top > region_bottom and shape.anchor is Anchor.CENTER
+    return right < region_left or left > region_right or bottom < region_top or is_below
 
 
 def _check_tracker(settings: AnalysisSettings, path: Sequence[str]) -> None:
@@ -149,12 +184,16 @@ async def _find_model(
 ) -> MLModelSpec:
     if name is None:
         return default_model(weights_dir, mirror)
+    return await _usable_model(name, (*path, "ml_model"))
+
+
+async def _usable_model(name: str, path: Sequence[str]) -> MLModelSpec:
     try:
         spec = await find_model(name)
         check_detects(spec)
         check_installed(spec)
     except MLModelError as error:
-        raise ModelUnavailableError(str(error), path=(*path, "ml_model")) from error
+        raise ModelUnavailableError(str(error), path=path) from error
     return spec
 
 
@@ -208,7 +247,16 @@ async def _check_start(storage: AbstractStorage, video: Video, start_seconds: fl
 
 
 async def steer_analysis(redis: Redis, owner_id: UUID, analysis_id: UUID, action: Action) -> Analysis:
-    """Pause, resume, cancel or restart; watchers hear of it at once, running work stops by itself."""
+    """Pause, resume, cancel or restart; watchers hear of it at once, running work stops by itself.
+
+    Raises:
+        ModelUnavailableError: it is to be restarted, and its model was deleted or is not installed.
+        UserFacingError: as `change_status`.
+    """
+    if action == Action.RESTART:
+        analysis = await get_analysis(owner_id, analysis_id)
+        if analysis.status in TRANSITIONS[action][0]:
+            await _usable_model(analysis.ml_model, ("id",))
     analysis = await change_status(owner_id, analysis_id, action)
     snapshot = await take_snapshot(analysis_id)
     if snapshot is not None:

@@ -100,8 +100,8 @@ class AnalysisSettingsInput:
     mode: AnalysisMode | None = strawberry.field(
         default=None,
         description="EXACT, the default, looks at every frame of the stride in full precision. FAST skips "
-        "frames in which nothing moves, lets the tracker fill in between detections, and computes in less "
-        "precision where the processor is faster so.",
+        "frames in which nothing moves, looks at some of the others and interpolates between these looks, "
+        "and computes in less precision where the processor is faster so.",
     )
     region: list[PointInput] | None = strawberry.field(
         default=None, description="A polygon of 3 to 64 corners: things outside of it are left out."

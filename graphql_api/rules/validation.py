@@ -14,7 +14,6 @@ from graphql import (
     NoSchemaIntrospectionCustomRule,
     parse,
     specified_rules,
-    validate,
 )
 from graphql.validation.rules import overlapping_fields_can_be_merged
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
@@ -24,6 +23,7 @@ from graphql_api.rules.cost import QueryCost
 from graphql_api.rules.introspection import check_introspection_alone
 from graphql_api.rules.limits import QueryLimits, limit_error
 from graphql_api.rules.measures import check_sizes
+from graphql_api.rules.unlinked import validate_unlinked
 
 MAX_VALIDATION_ERRORS = 20
 """Most errors that an answer lists."""
@@ -93,7 +93,7 @@ def validate_query(schema: GraphQLSchema, document: DocumentNode, limits: QueryL
         if error is not None:
             return [error]
         rules = _RULES if limits.introspection else (*_RULES, NoSchemaIntrospectionCustomRule)
-        errors = validate(
+        errors = validate_unlinked(
             schema,
             document,
             rules,

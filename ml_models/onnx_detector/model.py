@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 import cv2
+import numpy as np
 import supervision as sv
 
 from ml_models.base import AbstractImageAnalysisMLModel, Frame
-from ml_models.errors import ModelConfigError
+from ml_models.errors import ModelConfigError, ModelOutputError
 from ml_models.onnx_detector.config import Family
 from ml_models.onnx_detector.decoders import make_decoder
 from ml_models.onnx_detector.network import load_network
@@ -18,6 +19,11 @@ class ONNXDetector(AbstractImageAnalysisMLModel):
 
     Everything is checked on load: an error names the field of the configuration that does not fit.
     """
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Width and height of what the network takes; known once it is loaded."""
+        return self._network.input_size
 
     def _load(self) -> None:
         if self.weights_path is None:
@@ -42,10 +48,15 @@ class ONNXDetector(AbstractImageAnalysisMLModel):
         if self._frame_size != (width, height):
             self._prepare(width, height)
         outputs = self._network.run(self._decoder.names, self._make_input(frame))
-        boxes, scores, class_ids = self._decoder.decode(outputs)
-        return sv.Detections(
-            xyxy=self._placement.boxes_in_frame(boxes), confidence=scores, class_id=class_ids
-        )
+        with np.errstate(all="ignore"):  # what comes of it is checked
+            boxes, scores, class_ids = self._decoder.decode(outputs)
+            boxes = self._placement.boxes_in_frame(boxes)
+        if not np.isfinite(boxes).all():
+            raise ModelOutputError(
+                f"the model {self.spec.name} gives boxes that are not finite (inf or NaN): check its export; "
+                "16-bit numbers that are too small for it are a common cause"
+            )
+        return sv.Detections(xyxy=boxes, confidence=scores, class_id=class_ids)
 
     def _prepare(self, width: int, height: int) -> None:
         """Make ready for frames of this size."""

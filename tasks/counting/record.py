@@ -1,6 +1,6 @@
 """What was counted, with every crossing and visit: the entry `counting` of results."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -17,6 +17,7 @@ def count_tracks(
     width: int,
     height: int,
     last_seconds: Mapping[int, float],
+    present: Sequence[int] | None = None,
 ) -> dict[str, Any]:
     """Count once more from the first frame, and keep what happened; the counts are those of the tracking.
 
@@ -26,15 +27,18 @@ def count_tracks(
         width: Of the frames that boxes are in.
         height: Likewise.
         last_seconds: When each track is seen last.
+        present: How many are in each zone at the end, as the tracking counted: the tracker may still look for
+            some that are lost. None: those who are seen in the last frame.
     """
     crossings: list[Crossing] = []
     visits: list[Visit] = []
     counter = TrackCounter(counting, width, height, crossings.append, visits.append)
+    end = 0.0
     for table in tables:
         count_table(counter, table)
         if len(table.timestamp_seconds):
-            now = float(table.timestamp_seconds[-1])
-            counter.keep(lambda track_id, now=now: last_seconds[track_id] > now)  # type: ignore[misc]
+            end = float(table.timestamp_seconds[-1])
+            counter.keep(lambda track_id, now=end: last_seconds[track_id] > now)  # type: ignore[misc]
     counter.keep(lambda track_id: False)
     totals = counter.totals()
     of_line: list[list[Crossing]] = [[] for _ in totals["lines"]]
@@ -43,14 +47,18 @@ def count_tracks(
     of_zone: list[list[Visit]] = [[] for _ in totals["zones"]]
     for visit in visits:
         of_zone[visit.zone].append(visit)
+    if present is None:
+        present = [sum(not one.went_out and one.left_seconds == end for one in found) for found in of_zone]
     return {
         "lines": [
             {**shape, **_line(line, found)}
             for shape, line, found in zip(counting["lines"], totals["lines"], of_line, strict=True)
         ],
         "zones": [
-            {**shape, **_zone(zone, found)}
-            for shape, zone, found in zip(counting["zones"], totals["zones"], of_zone, strict=True)
+            {**shape, **_zone(zone, found, there)}
+            for shape, zone, found, there in zip(
+                counting["zones"], totals["zones"], of_zone, present, strict=True
+            )
         ],
     }
 
@@ -73,9 +81,9 @@ def _line(totals: Mapping[str, Any], crossings: Iterable[Crossing]) -> dict[str,
     }
 
 
-def _zone(totals: Mapping[str, Any], visits: Iterable[Visit]) -> dict[str, Any]:
+def _zone(totals: Mapping[str, Any], visits: Iterable[Visit], present: int) -> dict[str, Any]:
     ordered = sorted(visits, key=lambda one: (one.entered_seconds, one.track_id))
-    occupancy = occupancy_over_time(ordered)
+    occupancy = occupancy_over_time(ordered, present)
     return {
         "name": totals["name"],
         "entries": totals["entries"],
@@ -101,10 +109,16 @@ def _zone(totals: Mapping[str, Any], visits: Iterable[Visit]) -> dict[str, Any]:
     }
 
 
-def occupancy_over_time(visits: Iterable[Visit]) -> list[tuple[float, int]]:
-    """Each change of how many are there: when, and how many from then on."""
+def occupancy_over_time(visits: Sequence[Visit], present: int = 0) -> list[tuple[float, int]]:
+    """Each change of how many are there: when, and how many from then on.
+
+    Of those who did not go out, the `present` that are seen last are still there at the end.
+    """
+    ends = sorted(visit.left_seconds for visit in visits if not visit.went_out)
+    leaves = [visit.left_seconds for visit in visits if visit.went_out]
+    leaves += ends[: max(len(ends) - present, 0)]
     changes = sorted(
-        change for visit in visits for change in ((visit.entered_seconds, 1), (visit.left_seconds, -1))
+        [*((visit.entered_seconds, 1) for visit in visits), *((seconds, -1) for seconds in leaves)]
     )
     count = 0
     found: list[tuple[float, int]] = []

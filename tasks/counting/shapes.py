@@ -26,8 +26,9 @@ class AtLine:
         y: Likewise.
         nearer: On which side of the line it was last.
         is_between: Whether it was between the line's ends when it last came over the line.
-        beyond: In how many detections in a row it has been on the other side.
-        since_seconds: Since when.
+        beyond: In how many detections it has been beyond the margin since then.
+        since_seconds: Since when it has been on the other side.
+        is_over: Whether it is there.
     """
 
     side: int
@@ -37,6 +38,7 @@ class AtLine:
     is_between: bool = False
     beyond: int = 0
     since_seconds: float = 0.0
+    is_over: bool = False
 
     @classmethod
     def begin(cls, line: Sequence[Point], point: Point) -> "AtLine":
@@ -54,16 +56,16 @@ class AtLine:
             self.is_between = 0 <= self._crossing(line, point, distance) <= 1
         self.x, self.y = point
         if distance * self.side >= 0:
-            self.beyond = 0
+            self.beyond, self.is_over = 0, False
             return None
+        if not self.is_over:
+            self.since_seconds, self.is_over = seconds, True
         if abs(distance) <= margin:
             return None
         self.beyond += 1
-        if self.beyond == 1:
-            self.since_seconds = seconds
         if self.beyond < PATIENCE:
             return None
-        self.side, self.beyond = -self.side, 0
+        self.side, self.beyond, self.is_over = -self.side, 0, False
         return self.since_seconds if self.is_between else None
 
     def _crossing(self, line: Sequence[Point], point: Point, distance: float) -> float:
@@ -84,13 +86,15 @@ class InZone:
 
     Args:
         entered_seconds: When it came in; None while it is outside.
-        beyond: In how many detections in a row it has been on the other side.
-        since_seconds: Since when.
+        beyond: In how many detections it has been inside, or outside beyond the margin, since then.
+        since_seconds: Since when it has been on the other side.
+        is_over: Whether it is there.
     """
 
     entered_seconds: float | None = None
     beyond: int = 0
     since_seconds: float = 0.0
+    is_over: bool = False
 
     def move(self, polygon: Sequence[Point], point: Point, margin: float, seconds: float) -> bool:
         """Go on to where it is now; whether it is certain now that it came in or went out at `since_seconds`.
@@ -99,16 +103,16 @@ class InZone:
         """
         inside = is_inside(polygon, point)
         if inside == (self.entered_seconds is not None):
-            self.beyond = 0
+            self.beyond, self.is_over = 0, False
             return False
+        if not self.is_over:
+            self.since_seconds, self.is_over = seconds, True
         if not inside and distance_to_edge(polygon, point) <= margin:
             return False
         self.beyond += 1
-        if self.beyond == 1:
-            self.since_seconds = seconds
         if self.beyond < PATIENCE:
             return False
-        self.beyond = 0
+        self.beyond, self.is_over = 0, False
         if inside:
             self.entered_seconds = self.since_seconds
         return True

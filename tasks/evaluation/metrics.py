@@ -6,7 +6,7 @@ given files in the form of the MOT Challenge, as anybody else would.
 
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ from tasks.evaluation.truth import ONE_CLASS, Truth
 
 _METRICS = ["CLEAR", "HOTA", "Identity"]
 _SCORED_CLASS = 1
+_DISTRACTOR = 8
 _UNSCORED_CLASS = 6
 """A class of MOT that is neither to be found nor a distractor."""
 
@@ -73,6 +74,7 @@ class Judged:
 
     name: str
     frame_count: int
+    """How many count."""
     labels: tuple[str, ...]
     """That are to be found anywhere: their order gives the classes."""
     truth: Truth
@@ -105,7 +107,9 @@ def judge(name: str, truth: Truth, found: Found, labels: Sequence[str]) -> Judge
                     _is_of(found, row, label) for row in tracked_rows(found)
                 ):
                     tracking.append(_track_scores(Path(folder), of_label, found, label))
-    return Judged(name, found.frame_count, tuple(labels), truth, found, tuple(tracking))
+    frames = truth.annotated_frames
+    frame_count = found.frame_count if frames is None else len(frames)
+    return Judged(name, frame_count, tuple(labels), truth, found, tuple(tracking))
 
 
 def total(judged: Sequence[Judged]) -> Scores:
@@ -124,7 +128,9 @@ def total(judged: Sequence[Judged]) -> Scores:
             [one.hota.to_dict(include_arrays=True, arrays_as_list=False) for one in results]
         )
     )
-    truth_tracks = sum(len(np.unique(one.truth.ids[~one.truth.ignored])) for one in judged)
+    truth_tracks = sum(
+        len(np.unique(one.truth.ids[~one.truth.ignored & ~one.truth.nameless])) for one in judged
+    )
     return Scores(
         *precision,
         mota=float(clear.MOTA),
@@ -185,7 +191,17 @@ def _true_in(truth: Truth, rows: Sequence[int], classes: dict[str, int]) -> sv.D
     )
 
 
+def _without_nameless(truth: Truth) -> Truth:
+    """Boxes without an id as distractors: neither to be tracked nor wrong to be."""
+    nameless = truth.nameless
+    ids, distractors = truth.ids.copy(), truth.distractors.copy()
+    ids[nameless] = ids.max(initial=0) + 1 + np.arange(nameless.sum())
+    distractors[nameless] = _DISTRACTOR
+    return replace(truth, ids=ids, distractors=distractors, ignored=truth.ignored | nameless)
+
+
 def _track_scores(folder: Path, truth: Truth, found: Found, label: str) -> TrackScores:
+    truth = _without_nameless(truth)
     frames = truth.annotated_frames
     true_lines = [
         _line(frame, number, box, 0 if is_ignored else 1, distractor or _class(is_ignored))

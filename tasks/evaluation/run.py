@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,8 @@ class RunOptions:
 class Found:
     """Everything that was found, detection by detection, in lists of equal length.
 
-    `tracks` has `NO_TRACK` for what belongs to none or is below the threshold.
+    `frame_count` is of the whole sequence. `tracks` has `NO_TRACK` for what belongs to none or is below the
+    threshold.
     """
 
     frame_count: int = 0
@@ -60,7 +62,7 @@ def run_sequence(
     options: RunOptions,
     on_frame: Callable[[int, int], None] = lambda done, total: None,
 ) -> Found:
-    """What the model and the tracker find, frame by frame from the first to the last.
+    """What the model and the tracker find, frame by frame from the first to the last that counts.
 
     Args:
         sequence: A video or pictures.
@@ -76,9 +78,11 @@ def run_sequence(
     parameters = TrackingParameters(min_confidence=options.min_confidence, frames_per_second=rate)
     tracker = LabelTracker(options.tracker, parameters=parameters)
     found = Found(frame_count)
-    for number, (index, seconds, image) in enumerate(frames, 1):
+    last = sequence.truth.last_frame
+    last = frame_count - 1 if last is None else min(last, frame_count - 1)
+    for number, (index, seconds, image) in enumerate(islice(frames, last + 1), 1):
         _look(found, index, seconds, image, model, tracker, options.labels)
-        on_frame(number, frame_count)
+        on_frame(number, last + 1)
     return found
 
 

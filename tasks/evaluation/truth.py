@@ -44,8 +44,20 @@ class Truth:
 
     @property
     def has_ids(self) -> bool:
-        """Whether tracks can be judged."""
-        return bool(len(self.ids)) and bool((self.ids[~self.ignored] != NO_ID).all())
+        """Whether tracks can be judged: by the boxes that say what thing they are."""
+        scored = self.ids[~self.ignored]
+        return bool(len(self.ids)) and (not len(scored) or bool((scored != NO_ID).any()))
+
+    @property
+    def nameless(self) -> npt.NDArray[np.bool_]:
+        """(n,) whether a box is to be found, but does not say what thing it is."""
+        found: npt.NDArray[np.bool_] = ~self.ignored & (self.ids == NO_ID)
+        return found
+
+    @property
+    def last_frame(self) -> int | None:
+        """The last frame that counts; None: the last there is."""
+        return None if self.annotated_frames is None else max(self.annotated_frames, default=-1)
 
     def of_labels(self, labels: Collection[str]) -> "Truth":
         """Only the boxes of these labels."""

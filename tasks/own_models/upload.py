@@ -9,7 +9,7 @@ from typing import Any
 
 from domain.accounts.audit import Caller
 from domain.accounts.models import User
-from domain.errors import InvalidError, LimitExceededError, UserFacingError
+from domain.errors import AsWritten, InvalidError, LimitExceededError, UserFacingError
 from domain.own_models.models import OwnModel
 from domain.own_models.service import (
     NewOwnModel,
@@ -131,7 +131,12 @@ async def _check(settings: Settings, path: Path, file: UploadedFile, config: str
 def _refusal(error: JobError) -> InvalidError:
     message = str(error)
     if "ModelConfigError" not in error.kinds:
-        return InvalidError(f"The model cannot be used: {message}.", ("file",))
+        return InvalidError(_sentence(f"The model cannot be used: {message}"), ("file",))
     field = message.partition(":")[0]
-    path = (field,) if field in ("file", "config") else ("config", field)
-    return InvalidError(f"{message}.", path)
+    path = (field,) if field in ("file", "config") else ("config", AsWritten(field))
+    return InvalidError(_sentence(message), path)
+
+
+def _sentence(text: str) -> str:
+    """With a full stop, unless it ends as a sentence does already."""
+    return text if text.endswith((".", "?", "!", "…")) else f"{text}."

@@ -3,6 +3,7 @@
 import statistics
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,8 @@ def check_model(values: dict[str, Any], blobs: Sequence[bytes], report: Report) 
             raise ModelConfigError("file", "gives other results for the same image: it must not use chance")
         report({"images": len(seconds)})
     facts = {
-        "config": config.to_values(),
+        # With the size that only the file may say: people see it, and frames are scaled to it anyway.
+        "config": replace(config, input_size=model.input_size).to_values(),
         "milliseconds_per_frame": 1000 * statistics.median(seconds[-_TIMED_FRAMES:]),
     }
     return Message("result", facts)

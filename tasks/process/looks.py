@@ -40,7 +40,8 @@ class Looks:
     """Goes through the frames of a segment, and gives each with its detections, in order.
 
     EXACT looks at every frame. With motion gating a still frame has the detections of the frame before it.
-    FAST gates by motion, and looks at only some of the frames in which something moves (`LooksBetween`).
+    FAST looks at only some of the frames (`LooksBetween`), with motion gating of those in which something
+    moves; it gates unless told not to.
     Each segment begins anew, so that its detections depend on nothing but itself.
 
     Args:
@@ -61,7 +62,8 @@ class Looks:
     ) -> None:
         self._look = look
         self._is_fast = options.get("mode") == FAST
-        self._gate = MotionGate(*size, region) if self._is_fast or options.get("motion_gating") else None
+        is_gated = options.get("motion_gating", self._is_fast)
+        self._gate = MotionGate(*size, region) if is_gated else None
         most_held = _HELD_BYTES // (size[0] * size[1] * _BYTES_A_PIXEL)
         self._most_steps = max(1, min(MOST_STEPS, most_held))
         self._sure_confidence = sure_confidence

@@ -67,7 +67,8 @@ def summarise(values: dict[str, Any], blobs: Sequence[bytes], report: Report) ->
 def _counted(values: dict[str, Any], tables: Iterable[SegmentTable]) -> dict[str, Any]:
     counting, tracks = values["counting"], values["summary"]["tracks"]
     last_seconds = {track["trackId"]: track["lastSeconds"] for track in tracks}
-    return count_tracks(tables, counting["shapes"], counting["width"], counting["height"], last_seconds)
+    width, height = counting["width"], counting["height"]
+    return count_tracks(tables, counting["shapes"], width, height, last_seconds, values.get("present"))
 
 
 def _draw_pictures(

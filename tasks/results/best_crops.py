@@ -1,6 +1,5 @@
 """Which detections of a track are worth a picture."""
 
-import heapq
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,9 @@ from tasks.results.writers.base import rows
 
 CROPS_PER_TRACK = 3
 
+_LEAST_SECONDS = 1.0
+"""Between two pictures of a track."""
+_ROUNDING_SECONDS = 1e-6
 _EDGE_PIXELS = 1.0
 _UNSAFE = re.compile(r"[^\w\-]+")
 
@@ -27,14 +29,21 @@ class _Candidate:
     corners: tuple[float, float, float, float] = field(compare=False)
 
 
+_Choices = tuple[tuple[_Candidate, ...], ...]
+"""The best choice of no candidate, of at most one, of at most two, and so on; the best one of each first."""
+
+
 @dataclass
 class _Best:
-    """The best candidates of a track, at most one of each second of the video."""
+    """The best candidates of a track, of each second of the video at most one, at least a second apart."""
 
     label: str
     second: int
     candidate: _Candidate
-    heap: list[_Candidate] = field(default_factory=list)
+    choices: _Choices = ((),) * (CROPS_PER_TRACK + 1)
+    earlier: _Choices = ((),) * (CROPS_PER_TRACK + 1)
+    """The choices before the last candidate: what is in them is a second away from whatever comes next."""
+    last: _Candidate | None = None
 
     def offer(self, second: int, candidate: _Candidate) -> None:
         """Take in the next detection of the track."""
@@ -44,19 +53,26 @@ class _Best:
         self._keep()
         self.second, self.candidate = second, candidate
 
-    def chosen(self) -> list[_Candidate]:
-        """After the last detection: the best ones."""
+    def chosen(self) -> tuple[_Candidate, ...]:
+        """After the last detection: the best one, then the best of those far enough from it, and so on."""
         self._keep()
-        return self.heap
+        return self.choices[-1]
 
     def _keep(self) -> None:
-        heapq.heappush(self.heap, self.candidate)
-        if len(self.heap) > CROPS_PER_TRACK:
-            heapq.heappop(self.heap)
+        candidate, last = self.candidate, self.last
+        is_near = last is not None and _is_near(last, candidate)
+        before = self.earlier if is_near else self.choices
+        longer = (tuple(sorted((*choice, candidate), reverse=True)) for choice in before[:-1])
+        taken = tuple(max(pair) for pair in zip(self.choices[1:], longer, strict=True))
+        self.earlier, self.choices, self.last = self.choices, ((), *taken), candidate
+
+
+def _is_near(first: _Candidate, second: _Candidate) -> bool:
+    return second.timestamp_seconds - first.timestamp_seconds < _LEAST_SECONDS - _ROUNDING_SECONDS
 
 
 def best_crops(tables: Iterable[SegmentTable], video: Mapping[str, Any]) -> Iterator[Crop]:
-    """The best crops of each track, from at most three different seconds of the video.
+    """The best crops of each track, at most three, at least a second apart.
 
     A box that lies wholly inside the frame is better than one that touches its edge. Among equals, the one
     with the higher product of confidence and visible area is, and then the earlier one.

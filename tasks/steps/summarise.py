@@ -22,6 +22,7 @@ from domain.analyses.files import (
     tracker_states_prefix,
 )
 from domain.analyses.models import Analysis, LabelTotal, Segment, Track
+from domain.analyses.options import DetectionOptions, TrackingOptions, camel_case, read_options
 from domain.analyses.status import apply
 from domain.analyses.transitions import Action
 from domain.leases import Lease
@@ -60,6 +61,7 @@ async def summarise_analysis(
             "counting": counting_request(
                 analysis, await Segment.filter(analysis_id=analysis.id).order_by("number").limit(1)
             ),
+            "present": await _present(analysis),
             "frame_stride": analysis.frame_stride,
             "thread_count": runtime.settings.decode_threads(),
         }
@@ -109,6 +111,14 @@ def _keep(
     return keep
 
 
+async def _present(analysis: Analysis) -> list[int] | None:
+    """How many are in each zone at the end, as the tracking counted: `analysis` may be older than that."""
+    if analysis.counting is None:
+        return None
+    counted = (await Analysis.get(id=analysis.id)).counted
+    return None if counted is None else [zone["occupancy"] for zone in counted["zones"]]
+
+
 async def _summary(analysis: Analysis, video: Video) -> dict[str, Any]:
     """What the JSON result says before its frames."""
     totals = await LabelTotal.filter(analysis_id=analysis.id).order_by("label")
@@ -131,7 +141,9 @@ async def _summary(analysis: Analysis, video: Video) -> dict[str, Any]:
             "labels": analysis.labels,
             "startSeconds": analysis.start_seconds,
             "endSeconds": analysis.end_seconds,
+            **_options(analysis),
         },
+        "framesSkipped": await _frames_skipped(analysis),
         "counts": [
             {"label": total.label, "detections": total.detections, "tracks": total.tracks} for total in totals
         ],
@@ -147,6 +159,26 @@ async def _summary(analysis: Analysis, video: Video) -> dict[str, Any]:
             for track in tracks
         ],
     }
+
+
+def _options(analysis: Analysis) -> dict[str, Any]:
+    """How frames were looked at and tracked; not the precision, which is no setting."""
+    detection = read_options(DetectionOptions, analysis.detection_options)
+    tiling = detection.tiling
+    tracking = read_options(TrackingOptions, analysis.tracking_options)
+    return {
+        "mode": detection.mode.value,
+        "motionGating": detection.motion_gating,
+        "region": detection.region,
+        "tiling": None if tiling is None else {camel_case(k): v for k, v in vars(tiling).items()},
+        "trackerParameters": {camel_case(name): value for name, value in vars(tracking).items()},
+    }
+
+
+async def _frames_skipped(analysis: Analysis) -> int:
+    """From the database: the row in hand was read before the last segments were tracked."""
+    (skipped,) = await Analysis.filter(id=analysis.id).values_list("frames_skipped", flat=True)
+    return int(str(skipped))
 
 
 async def _local_copies(runtime: Runtime, analysis: Analysis, folder: Path) -> list[str]:

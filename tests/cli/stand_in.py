@@ -250,6 +250,7 @@ class AnalysisType:
     error_message: str | None
     video: Video
     overlay_url: str | None
+    frames_skipped: int
 
     @strawberry.field
     def result_url(self, format: ResultFormat = ResultFormat.JSON) -> str | None:
@@ -298,6 +299,7 @@ def analysis_type(found: Analysis) -> AnalysisType:
             duration_seconds=None if rejected else 8.0,
         ),
         overlay_url=f"/files/{found.id}.mp4" if found.settings.get("overlay") else None,
+        frames_skipped=7,
         **progress_fields(found),
     )
 

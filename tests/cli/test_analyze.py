@@ -81,7 +81,7 @@ async def test_a_video_is_uploaded_analysed_and_its_results_are_written_beside_i
     assert (row.stage, row.duration_seconds, row.uploaded_bytes) == (Stage.DONE, 8.0, len(content))
     assert world.calls[-1] == "signOut"
     text = shown(console)
-    assert re.search(r"clip.mp4 +done +20 +8 s +face +40 +1", text)
+    assert re.search(r"clip.mp4 +done +20 +8 s +face +40 +1 *\n +7 skipped", text)
     assert f"  {tmp_path}/clip.framewise.json" in text
     assert "\x1b" not in text
 

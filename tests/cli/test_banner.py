@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from cli import banner
-from cli.banner import first_command, program
+from cli.banner import first_command, program, ready_models
+from ml_models.extras import Extra
 from settings import Settings
 
 
@@ -62,3 +63,11 @@ def test_the_first_command_names_a_data_folder_that_is_not_the_usual_one(script,
     assert first_command(Path(usual)) == ".venv/bin/framewise analyze VIDEO.mp4"
     other = tmp_path / "d"
     assert first_command(other) == f".venv/bin/framewise analyze --data-dir {other} VIDEO.mp4"
+
+
+def test_models_that_need_an_extra_are_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(Extra, "is_installed", lambda extra: extra.name != "dlib")
+    settings = Settings(data_dir=tmp_path)
+    assert "ready, 2 need an extra   fetch the others:" in ready_models(settings).plain
+    monkeypatch.setattr(Extra, "is_installed", lambda extra: True)
+    assert "extra" not in ready_models(settings).plain

@@ -1,6 +1,7 @@
 """`framewise evaluate`: what is said of wrong input. Its numbers: tests/tasks/evaluation."""
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ def folder(tmp_path, media_dir) -> Path:
     [
         ({"truth_format": "voc"}, "mot or coco"),
         ({"ml_model": "yunet-2062"}, "yunet"),
+        ({"ml_model": "own-good"}, "uploaded models live on the server"),
         ({"labels": ("cat",)}, "no label 'cat'"),
         ({"min_confidence": 0.0001}, "must be at least"),
         ({"truth_format": "coco"}, "annotations.json"),
@@ -53,3 +55,40 @@ def test_a_file_that_is_no_video(folder, weights_dir):
         evaluate_folder(
             settings, EvaluateOptions(folder, "yunet-2026may", "SORT"), Console(file=io.StringIO())
         )
+
+
+def coco(folder: Path, label: str, track_ids: list[int | None]) -> None:
+    document = {
+        "images": [{"id": 1, "video": "a.mp4", "frame_index": 1}],
+        "categories": [{"id": 1, "name": label}],
+        "annotations": [
+            {"id": n, "image_id": 1, "category_id": 1, "bbox": [10 * n, 20, 30, 40], "track_id": track_id}
+            for n, track_id in enumerate(track_ids)
+        ],
+    }
+    (folder / "annotations.json").write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    ("label", "track_ids", "said"),
+    [
+        ("face", [None, None], ["a.mp4: no MOTA, IDF1, HOTA and switches, because no box"]),
+        ("face", [1, None], ["a.mp4: 1 box has no track id; MOTA, IDF1, HOTA and switches leave them out"]),
+        ("face", [1, 2], []),
+        ("cat", [1, 2], ["Warning: no label of the ground truth (cat) is one of the model yunet-2026may (face)"]),
+        ("face", [], ["a.mp4: no scores, because the ground truth has no boxes"]),
+    ],
+)  # fmt: skip
+def test_why_scores_are_missing_is_said(label, track_ids, said, folder, weights_dir):
+    coco(folder, label, track_ids)
+    output, scores = io.StringIO(), folder / "scores.json"
+    settings = Settings(data_dir=folder, weights_mirror=str(weights_dir))
+    options = EvaluateOptions(folder, "yunet-2026may", "SORT", json_file=scores)
+    evaluate_folder(settings, options, Console(file=output, width=120))
+    written = json.loads(scores.read_text())
+    assert len(written["notes"]) == len(said)
+    for note, words in zip(written["notes"], said, strict=True):
+        assert note.startswith(words)
+        assert note in output.getvalue()
+    assert written["sequences"][0]["frames"] == 1
+    assert (written["total"]["mota"] is None) == (len(track_ids) == 0 or track_ids[0] is None)

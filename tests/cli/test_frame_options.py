@@ -36,7 +36,9 @@ def test_what_is_no_region_is_refused(text):
     assert caught.value.exit_code == 2
 
 
-@pytest.mark.parametrize("text", ["", "0", "-640", "wide", "640,much", "640,nan"])
+@pytest.mark.parametrize(
+    "text", ["", "0", "-640", "wide", "640,much", "640,nan", "640,9", "640,-0.1", "63", "4097"]
+)
 def test_what_is_no_tile_is_refused(text):
-    with pytest.raises(CliError, match="--tile must be pixels"):
+    with pytest.raises(CliError, match="--tile must be pixels from 64 to 4096"):
         parse_tile(text)

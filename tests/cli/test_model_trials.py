@@ -71,6 +71,8 @@ def test_faces_are_told_apart_and_that_is_kept(framewise, weights_dir, media_dir
     [
         (["models", "check", "yunet"], "there is no model 'yunet'"),
         (["models", "bench", "yunet"], "there is no model 'yunet'"),
+        (["models", "check", "own-good"], "no model 'own-good' here: uploaded models live on the server"),
+        (["models", "pull", "own-good"], "no model 'own-good' here: uploaded models live on the server"),
         (["models", "bench", "--people", "no/folder"], "no/folder is no folder"),
     ],
 )

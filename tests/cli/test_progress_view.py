@@ -143,6 +143,15 @@ def test_the_summary_counts_by_label():
     ]
 
 
+@pytest.mark.parametrize(("width", "shown"), [(80, "40 skipped"), (30, "done, 100 frames (40 skipped)")])
+def test_the_summary_says_how_many_frames_were_skipped(width, shown):
+    done = running(status="SUCCEEDED", done=100)
+    done.stage = Stage.DONE
+    assert "skipped" not in " ".join(summary(done, width=width))
+    done.frames_skipped = 40
+    assert shown in " ".join(" ".join(summary(done, width=width)).split())
+
+
 def summary(*rows: Row, width: int) -> list[str]:
     console = Console(file=io.StringIO(), width=width)
     console.print(summary_table(Board(rows)))

@@ -51,7 +51,7 @@ async def test_every_model_is_shown_as_the_catalogue_has_it(app):
 async def test_a_model_whose_extra_is_missing_is_shown_with_what_to_install(app, without_dlib):
     model = (await models(app))["dlib-hog-face"]
     assert model["requiresExtra"] == "dlib"
-    assert model["howToInstall"] == "pip install 'framewise[dlib]'"
+    assert model["howToInstall"] == ".venv/bin/uv pip install -e '.[dlib]'"
     assert (model["isInstalled"], model["isReady"], model["canAnalyze"]) == (False, False, False)
 
 
@@ -80,7 +80,7 @@ async def test_a_model_whose_extra_is_missing_cannot_be_started(app, without_dli
     [error] = payload["userErrors"]
     assert payload["analysis"] is None
     assert (error["code"], error["path"]) == ("MODEL_UNAVAILABLE", ["input", "settings", "mlModel"])
-    assert "pip install 'framewise[dlib]'" in error["message"]
+    assert ".venv/bin/uv pip install -e '.[dlib]'" in error["message"]
 
 
 @pytest.mark.parametrize("name", ["mobilefacenet", "person-reid-0288"])

@@ -10,7 +10,7 @@ from tests.graphql_api.full_app import FullApp
 from tests.ml_models import onnx_graphs as graphs
 
 UPLOAD = """mutation($file: Upload!, $config: String!) { uploadMLModel(file: $file, config: $config) {
-  mlModel { id name labels license weightsBytes isReady canAnalyze } userErrors { code message path } } }"""
+  mlModel { id name labels license weightsBytes inputWidth inputHeight isReady canAnalyze } userErrors { code message path } } }"""
 DELETE = """mutation($name: String!) { deleteMLModel(name: $name) {
   deletedId userErrors { code message path } } }"""
 START = """mutation($video: ID!, $model: String!) { startAnalysis(input: {videoId: $video,
@@ -52,6 +52,13 @@ async def test_an_administrator_uploads_a_model_that_everybody_uses(full, model,
     (error,) = refused["userErrors"]
     assert (error["code"], error["path"]) == ("INVALID", ["config", "labels"])
     assert error["message"] == "labels: the configuration has 2, but the model tells 3 classes apart."
+    for config, path, message in (
+        ("input_size: [64, 64]", "input_size", "input_size: is 64 x 64, but the file takes only 160 x 128: leave it out."),
+        ("input_sise: [64, 64]", "input_sise", "input_sise: is no field of a configuration: did you mean input_size?"),
+        ("labels: [nut]", "labels", "labels: is there twice: remove one of them."),
+    ):  # fmt: skip
+        (error,) = (await send(admin, model, CONFIG + config))["data"]["uploadMLModel"]["userErrors"]
+        assert (error["path"], error["message"]) == (["config", path], message)
     assert await full.keys("uploads") == []
 
     made = (await send(admin, model))["data"]["uploadMLModel"]
@@ -62,6 +69,8 @@ async def test_an_administrator_uploads_a_model_that_everybody_uses(full, model,
         "labels": ["bolt", "nut", "washer"],
         "license": "MIT",
         "weightsBytes": model.stat().st_size,
+        "inputWidth": graphs.WIDTH,
+        "inputHeight": graphs.HEIGHT,
         "isReady": True,
         "canAnalyze": True,
     }

@@ -128,7 +128,7 @@ def test_dlib_gives_what_dlib_gives(photo):
 
 def test_dlib_needs_its_extra_and_says_so(monkeypatch, tmp_path):
     monkeypatch.setitem(EXTRAS, "dlib", Extra("dlib", ("no_such_module",), EXTRAS["dlib"].how_to_install))
-    with pytest.raises(ExtraMissingError, match=r"pip install 'framewise\[dlib\]'"):
+    with pytest.raises(ExtraMissingError, match=r"uv pip install -e '\.\[dlib\]'"):
         create_embedder("dlib-resnet", weights_dir=tmp_path)
 
 

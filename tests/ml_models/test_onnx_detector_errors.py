@@ -44,6 +44,10 @@ GOOD = f"name: own-bolts\nfamily: yolov8\n{LABELS}\n"
         (GOOD + "chanels: RGB", r"chanels: is no field of a configuration: did you mean channels"),
         (GOOD + "task: SINGING", "task: must be one of OBJECT_DETECTION"),
         ("- a\n- b", "config: must be a YAML mapping"),
+        (GOOD + "family: yolox", "family: is there twice"),
+        (GOOD + "'family': yolov8", "family: is there twice"),
+        (GOOD + "mean: [{a: 1, a: 2}]", "a: is there twice"),
+        ("", "config: must be a YAML mapping"),
         ("a: [", "config: is no YAML"),
         ("a: !!python/object/apply:os.getcwd []", "config: is no YAML"),
         ("x" * 70_000, "config: is longer than 65536 bytes"),
@@ -159,6 +163,25 @@ def test_a_class_that_has_no_label_is_told(tmp_path):
     model = detector(path, f"family: rt-detr\n{LABELS}")
     lively = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
     with pytest.raises(ModelOutputError, match=r"^labels: the model found a thing of class [34], but"):
+        model.analyze([lively])
+
+
+def test_boxes_that_are_not_finite_are_told_in_words_of_the_user(tmp_path):
+    path = graphs.yolov8(tmp_path / "model.onnx")
+    network = onnx.load(path)
+    last = network.graph.node[-1]
+    limits = onnx.helper.make_tensor("factor", TensorProto.FLOAT, [1, 7, 1], [np.inf] * 4 + [1.0] * 3)
+    network.graph.initializer.append(limits)
+    network.graph.node.insert(
+        len(network.graph.node) - 1, onnx.helper.make_node("Mul", [last.input[0], "factor"], ["grown"])
+    )
+    network.graph.node[-1].input[0] = "grown"
+    onnx.save(network, path)
+    lively = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+    model = detector(path, f"family: yolov8\n{LABELS}\nfloor_confidence: 0")
+    with pytest.raises(
+        ModelOutputError, match=r"own-bolts gives boxes that are not finite \(inf or NaN\): check its export"
+    ):
         model.analyze([lively])
 
 

@@ -48,6 +48,7 @@ async def test_counts_and_pictures_do_not_depend_on_segments(tmp_path, media_dir
     assert there.mean_dwell_seconds == zone["meanDwellSeconds"]
     end = result["frames"][-1]["timestampSeconds"]
     still_seen = sum(not visit["wentOut"] and visit["leftSeconds"] == end for visit in zone["visits"])
+    assert zone["occupancy"][-1]["count"] == there.occupancy
     assert 0 < still_seen <= there.occupancy <= there.entries - there.exits
     assert counted["lines"][0]["by_label"] == {"face": [line["in"], line["out"]]}
     assert ProgressSnapshot.from_json(last.to_json()) == last

@@ -1,5 +1,6 @@
 """Mode FAST from an analysis to its results: the same on any number of slots, and told apart by precision."""
 
+import orjson
 import pytest
 
 from domain.analyses.files import ResultFormat
@@ -45,6 +46,9 @@ async def test_slots_change_nothing_and_what_is_skipped_is_counted(tmp_path, med
                 again = await work.analyse(media_dir / CLIP, settings(tracker=Tracker.SORT))
                 assert again.frames_reused == again.frames_total
                 assert again.frames_skipped == analysis.frames_skipped
+                document = orjson.loads(await work.result(again, ResultFormat.JSON))
+                assert document["framesSkipped"] == analysis.frames_skipped
+                assert document["settings"]["mode"] == "FAST"
                 exact = await work.analyse(media_dir / CLIP, settings(detection=DetectionOptions()))
                 assert (exact.frames_reused, exact.frames_skipped, exact.detection_options) == (0, 0, None)
     assert found[0] == found[1]

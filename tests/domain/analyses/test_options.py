@@ -47,16 +47,18 @@ def test_options_come_back_from_json(options) -> None:
     [
         (DetectionOptions(region=TRIANGLE[:2]), "region", "3 to 64 points"),
         (DetectionOptions(region=((0, 0), (0.5, 0.5), (1, 1))), "region", "no area"),
+        (DetectionOptions(region=((0, 0), (1, 1), (0.5, 0.5), (0.2, 0.2))), "region", "no area"),
+        (Counting(zones=(Zone("a", ((0, 0), (1, 0), (1, 1), (1, 0))),)), "zones.0.points", "no area"),
         (DetectionOptions(region=((0, 0), (1, 0), (1, 1.5))), "region", "shares of the frame"),
         (DetectionOptions(region=((0, 0), (1, 0), (1, float("nan")))), "region", "shares of the frame"),
         (DetectionOptions(tiling=Tiling(10)), "tiling.tile_pixels", "from 64 to 4096"),
         (DetectionOptions(tiling=Tiling(640, 0.9)), "tiling.overlap", "from 0 to 0.5"),
         (TrackingOptions(lost_track_seconds=-1), "lost_track_seconds", "from 0 to 60"),
-        (TrackingOptions(min_iou=1.0), "min_iou", "between 0 and 1"),
+        (TrackingOptions(min_iou=1.0), "min_iou", "minIou must be more than 0 and less than 1"),
         (TrackingOptions(min_consecutive_frames=0), "min_consecutive_frames", "from 1 to 100"),
         (TrackingOptions(activation_confidence=1.1), "activation_confidence", "from 0 to 1"),
         (TrackingOptions(high_confidence=float("nan")), "high_confidence", "from 0 to 1"),
-        (TrackingOptions(weak_min_iou=0.0), "weak_min_iou", "weakMinIou must lie between 0 and 1"),
+        (TrackingOptions(weak_min_iou=0.0), "weak_min_iou", "weakMinIou must be more than 0 and less than 1"),
         (TrackingOptions(direction_weight=2.0), "direction_weight", "directionWeight must be from 0 to 1"),
         (TrackingOptions(direction_frames=0), "direction_frames", "from 1 to 100"),
         (Counting((LINE, LINE)), "lines.1.name", "Two lines or zones"),
@@ -74,6 +76,20 @@ def test_what_makes_no_sense_is_refused(options, path, words) -> None:
     with pytest.raises(InvalidError, match=words) as caught:
         options.check(())
     assert ".".join(caught.value.path) == path
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        ((0, 0), (1, 1), (1, 0), (0, 1)),
+        ((0, 0), (1, 1), (0, 1), (1, 0)),
+        ((0.5, 0), (0.8, 1), (0, 0.4), (1, 0.4), (0.2, 1)),
+    ],
+    ids=["two beside each other", "one above the other", "star"],
+)
+def test_a_polygon_may_cross_itself(points) -> None:
+    Counting(zones=(Zone("a", points),)).check(())
+    DetectionOptions(region=points).check(())
 
 
 def test_tracks_are_not_made_of_what_is_not_reported() -> None:

@@ -93,3 +93,21 @@ async def test_an_analysis_of_a_rejected_video_is_not_restarted(app):
         {"code": "CONFLICT", "message": "This video cannot be analysed: It is no video.", "path": ["id"]}
     ]
     assert (await Analysis.get(id=analysis.id)).status == AnalysisStatus.FAILED
+
+
+async def test_an_analysis_of_a_model_that_is_gone_is_not_restarted(app):
+    ada = await app.person()
+    video = await _video(ada, status=VideoStatus.READY)
+    for status, code in (
+        (AnalysisStatus.CANCELLED, "MODEL_UNAVAILABLE"),
+        (AnalysisStatus.SUCCEEDED, "CONFLICT"),
+    ):
+        analysis = await Analysis.create(
+            id=uuid4(), owner_id=video.owner_id, video_id=video.id, ml_model="own-gone",
+            tracker=Tracker.BYTE_TRACK, frame_stride=1, min_confidence=0.5, status=status,
+        )  # fmt: skip
+        answer = (await ada.data(RESTART, id=global_id("Analysis", analysis.id)))["restartAnalysis"]
+        assert answer["analysis"] is None
+        [error] = answer["userErrors"]
+        assert (error["code"], error["path"]) == (code, ["id"])
+        assert (await Analysis.get(id=analysis.id)).status == status

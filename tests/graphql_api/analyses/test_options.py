@@ -16,6 +16,10 @@ START = """mutation($input: StartAnalysisInput!) { startAnalysis(input: $input) 
   userErrors { code message path } } }"""
 TRIANGLE = [{"x": 0.0, "y": 0.0}, {"x": 1.0, "y": 0.0}, {"x": 0.5, "y": 1.0}]
 DOOR = {"name": "door", "start": {"x": 0.1, "y": 0.5}, "end": {"x": 0.9, "y": 0.5}}
+GATE = {"name": "gate", "start": {"x": 0.7, "y": 0.5}, "end": {"x": 0.9, "y": 0.5}}
+LEFT = [{"x": 0.0, "y": 0.0}, {"x": 0.4, "y": 0.0}, {"x": 0.4, "y": 0.5}]
+YARD_AT_THE_RIGHT = {"name": "yard", "points": [{"x": 0.5 + one["x"], "y": one["y"]} for one in LEFT]}
+FEET = {"name": "feet", "points": [{"x": one["x"], "y": 1 - one["y"] / 4} for one in LEFT]}
 
 
 @pytest.fixture
@@ -79,10 +83,18 @@ async def test_fast_skips_still_frames(start):
     [
         ({"region": TRIANGLE[:2]}, "region", "3 to 64"),
         ({"tiling": {"tilePixels": 1}}, "tiling.tilePixels", "64 to 4096"),
-        ({"trackerParameters": {"minIou": 2.0}}, "trackerParameters.minIou", "between 0 and 1"),
+        ({"trackerParameters": {"minIou": 2.0}}, "trackerParameters.minIou", "more than 0 and less than 1"),
         ({"lines": [DOOR, DOOR]}, "lines.1.name", "door"),
         ({"lines": [{**DOOR, "labels": ["horse"]}]}, "lines.0.labels", "has no label 'horse'"),
         ({"zones": [{"name": "z", "points": TRIANGLE[:1]}]}, "zones.0.points", "3 to 64"),
+        (
+            {"mlModel": "yolox-nano", "labels": ["person"], "lines": [DOOR, {**GATE, "labels": ["car"]}]},
+            "lines.1.labels",
+            "'gate' would count nothing",
+        ),
+        ({"region": LEFT, "lines": [{**GATE, "start": {"x": 0.6, "y": 1.0}}]}, "lines.0", "outside of the"),
+        ({"region": LEFT, "zones": [YARD_AT_THE_RIGHT]}, "zones.0", "outside of the region"),
+        ({"region": LEFT, "zones": [{**FEET, "anchor": "CENTER"}]}, "zones.0", "outside of the region"),
         ({"lines": [DOOR], "tracker": "NONE"}, "tracker", "choose a tracker"),
     ],
     ids=str,
@@ -93,3 +105,9 @@ async def test_what_is_wrong_is_named(start, options, path, words):
     (error,) = payload["userErrors"]
     assert (error["code"], ".".join(error["path"])) == ("INVALID", f"input.settings.{path}")
     assert words in error["message"]
+
+
+async def test_what_can_count_something_is_taken(start):
+    given = {"mlModel": "yolox-nano", "labels": ["person", "car"], "region": LEFT}
+    lines = [{**DOOR, "labels": ["car", "bus"]}]
+    assert not (await start(**given, lines=lines, zones=[FEET]))["userErrors"]

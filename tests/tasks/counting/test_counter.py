@@ -21,6 +21,19 @@ def test_once_over_the_line_and_once_back():
     assert scene.crossings[0].timestamp_seconds == pytest.approx(0.5)  # 550: the first frame beyond
 
 
+def test_a_crossing_is_when_the_line_is_passed_and_not_the_margin():
+    scene = Scene()
+    scene.walk(1, 490, 501, 499, 501, 502, 503, 510, 520)  # the margin is 4; back once, at 0.2 s
+    assert [one.timestamp_seconds for one in scene.crossings] == [pytest.approx(0.3)]
+
+
+def test_who_goes_out_left_at_the_wall_and_not_at_the_margin():
+    scene = Scene()
+    scene.walk(1, 550, 590, 601, 599, 601, 602, 603, 610, 620)
+    (visit,) = scene.visits
+    assert (visit.left_seconds, visit.went_out) == (pytest.approx(0.4), True)
+
+
 def test_a_line_the_other_way_round_exchanges_in_and_out():
     scene = Scene([{**UP, "start": UP["end"], "end": UP["start"]}])
     scene.walk(1, *range(300, 701, 50))
@@ -119,15 +132,15 @@ def test_feet_count_unless_the_centre_is_asked_for():
 
 def test_in_and_out_of_a_room():
     scene = Scene()
-    scene.walk(1, *range(300, 701, 50))  # inside from 400 to 600: seconds 0.2 to 0.7
+    scene.walk(1, *range(300, 701, 50))  # inside from 400, the wall at 600 not: seconds 0.2 to 0.6
     assert scene.zone == (0, 1, 1)
     (visit,) = scene.visits
     assert (visit.entered_seconds, visit.left_seconds, visit.went_out) == (
         pytest.approx(0.2),
-        pytest.approx(0.7),
+        pytest.approx(0.6),
         True,
     )
-    assert scene.counter.totals()["zones"][0]["mean_dwell_seconds"] == pytest.approx(0.5)
+    assert scene.counter.totals()["zones"][0]["mean_dwell_seconds"] == pytest.approx(0.4)
 
 
 def test_trembling_at_a_wall_is_one_visit():

@@ -42,19 +42,18 @@ def test_crossings_visits_and_occupancy():
     ]
     (zone,) = found["zones"]
     assert zone["visits"] == [
-        {"trackId": 1, "label": "person", "enteredSeconds": 0.1, "leftSeconds": 0.6, "dwellSeconds": 0.5,
+        {"trackId": 1, "label": "person", "enteredSeconds": 0.1, "leftSeconds": 0.5, "dwellSeconds": 0.4,
          "wentOut": True},
         {"trackId": 2, "label": "person", "enteredSeconds": 0.7, "leftSeconds": 0.9, "dwellSeconds": 0.2,
          "wentOut": False},
     ]  # fmt: skip
     assert zone["occupancy"] == [
         {"timestampSeconds": 0.1, "count": 1},
-        {"timestampSeconds": 0.6, "count": 0},
+        {"timestampSeconds": 0.5, "count": 0},
         {"timestampSeconds": 0.7, "count": 1},
-        {"timestampSeconds": 0.9, "count": 0},
     ]
     assert (zone["entries"], zone["exits"], zone["maxOccupancy"]) == (2, 1, 1)
-    assert zone["meanDwellSeconds"] == 0.35
+    assert zone["meanDwellSeconds"] == 0.3
     assert zone["byLabel"] == [{"label": "person", "entries": 2, "exits": 1}]
 
 
@@ -64,6 +63,19 @@ def test_occupancy_of_visits_that_overlap_and_touch():
 
     assert occupancy_over_time([visit(0, 3), visit(1, 2), visit(3, 4)]) == [(0, 1), (1, 2), (2, 1), (4, 0)]
     assert occupancy_over_time([]) == []
+
+
+def test_those_who_are_still_there_at_the_end_do_not_leave():
+    frames = [[(1, 450), (2, 500)], [(1, 450), (2, 500)], [(1, 450)], [(1, 450)]]
+    last_seconds = {1: 0.3, 2: 0.1}
+
+    def ends(present):
+        found = count_tracks([table(frames)], COUNTING, WIDTH, HEIGHT, last_seconds, present)
+        return found["zones"][0]["occupancy"]
+
+    both = {"timestampSeconds": 0.0, "count": 2}
+    assert ends([2]) == [both], "the tracker still looks for the one that is lost"
+    assert ends([1]) == ends(None) == [both, {"timestampSeconds": 0.1, "count": 1}]
 
 
 def test_nothing_seen_counts_nothing():

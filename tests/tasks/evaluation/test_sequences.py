@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import supervision as sv
 
 from tasks.evaluation.errors import GroundTruthError
 from tasks.evaluation.metrics import judge, total
-from tasks.evaluation.run import Found
-from tasks.evaluation.sequences import Pictures, TruthFormat, find_sequences
-from tasks.evaluation.truth import NO_ID, read_mot
+from tasks.evaluation.run import Found, RunOptions, run_sequence
+from tasks.evaluation.sequences import LabelledSequence, Pictures, TruthFormat, find_sequences
+from tasks.evaluation.truth import NO_ID, Truth, read_mot
 
 LINE = "1,4,10,20,30,40,1,1,1\n"
 
@@ -158,3 +159,45 @@ def test_without_ids_there_is_ap_alone(tmp_path):
         None,
         None,
     )
+
+
+def test_boxes_without_an_id_beside_others_are_left_out_of_the_scores_of_tracks(tmp_path):
+    lines = "".join(f"{n + 1},4,10,20,30,40,1,1,1\n" for n in range(8))
+    nameless = "".join(f"{n + 1},-1,200,20,30,40,1,1,1\n" for n in range(8))
+    truth = read_mot(write(tmp_path, {"gt.txt": lines + nameless}) / "gt.txt")
+    ids = [3] * 8 + [5] * 4 + [6] * 4  # of the boxes without an id a switch cannot be known
+    found = Found(8, truth.frames.tolist(), list(truth.boxes), [0.9] * 16, ["person"] * 16, ids)
+    scores = judge("a", truth, found, [""]).scores
+    assert [scores.ap, scores.mota, scores.idf1, scores.hota] == pytest.approx([1.0] * 4)
+    assert (scores.truth_boxes, scores.truth_tracks, scores.id_switches) == (16, 1, 0)
+    assert int(truth.nameless.sum()) == 8
+    missed = judge("a", truth, Found(8, *(list(column[:8]) for column in (
+        truth.frames, truth.boxes, [0.9] * 8, ["person"] * 8, ids,
+    ))), [""])  # fmt: skip
+    assert (missed.scores.mota, missed.scores.hota) == (pytest.approx(1.0), pytest.approx(1.0))
+
+
+class _Model:
+    """Finds nothing, and counts the frames it is shown."""
+
+    def __init__(self):
+        self.frames = 0
+
+    def analyze(self, images):
+        self.frames += len(images)
+        return [sv.Detections.empty() for _ in images]
+
+
+def test_frames_after_the_last_listed_one_are_not_looked_at(media_dir):
+    truth = Truth(
+        np.array([2]), np.array([1]), np.array([[0.0, 0, 9, 9]]), np.array(["face"], dtype=object),
+        np.array([False]), np.array([0]), frozenset({2, 5}),
+    )  # fmt: skip
+    model, shown = _Model(), []
+    sequence = LabelledSequence("clip", media_dir / "short_hamilton_clip.mp4", truth)
+    found = run_sequence(
+        sequence, model, RunOptions("SORT", 0.5), lambda done, total: shown.append((done, total))
+    )
+    assert model.frames == 6, "those between are there for the tracker"
+    assert shown[-1] == (6, 6)
+    assert judge("clip", truth, found, ["face"]).frame_count == 2

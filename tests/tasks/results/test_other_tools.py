@@ -23,6 +23,7 @@ from pycocotools.cocoeval import COCOeval
 
 from domain.analyses.files import RESULT_FILES, ResultFormat, crops_key, overlay_key
 from domain.analyses.models import AnalysisStatus
+from domain.analyses.options import DetectionOptions, Tiling, TrackingOptions, camel_case
 from domain.analyses.settings import AnalysisSettings
 from tests.tasks.harness import harness
 from tests.tools.chromium import play
@@ -31,7 +32,15 @@ from tests.tools.datumaro import read_cvat
 pytestmark = pytest.mark.xdist_group("results_of_other_tools")
 
 CLIP = "short_hamilton_clip.mp4"
-SETTINGS = AnalysisSettings("yunet-2026may", min_confidence=0.6, frame_stride=2, overlay=True, crops=True)
+SETTINGS = AnalysisSettings(
+    "yunet-2026may",
+    min_confidence=0.6,
+    frame_stride=2,
+    overlay=True,
+    crops=True,
+    detection=DetectionOptions(region=((0, 0), (1, 0), (1, 1), (0, 1)), tiling=Tiling(4096, 0.1)),
+    tracking=TrackingOptions(min_iou=0.3),
+)
 SCHEMA = Path(__file__).parents[3] / "docs" / "result.schema.json"
 
 
@@ -95,6 +104,17 @@ def test_json_is_as_its_schema_says(document):
     document["frames"][0]["detections"].append({"label": "tv", "confidence": 2, "box": {}, "trackId": None})
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(document, schema)
+
+
+def test_json_says_how_frames_were_looked_at_and_tracked(document):
+    settings = document["settings"]
+    assert (settings["mode"], settings["motionGating"], document["framesSkipped"]) == ("EXACT", False, 0)
+    assert settings["region"] == [[0, 0], [1, 0], [1, 1], [0, 1]]
+    assert settings["tiling"] == {"tilePixels": 4096, "overlap": 0.1}
+    assert settings["trackerParameters"] == {
+        **{camel_case(name): None for name in vars(TrackingOptions())},
+        "minIou": 0.3,
+    }
 
 
 def test_coco_opens_in_pycocotools_and_scores_one_against_itself(folder, document):
