@@ -178,6 +178,18 @@ class Settings(BaseSettings):
     """Largest file of an uploaded model."""
     own_model_check_seconds: PositiveFloat = 60.0
     """How long an uploaded model may take to load and to look at a few images."""
+    face_matching: bool = True
+    """Whether faces may become people: off, `createPeople` and photo search are refused."""
+    face_embedding_model: str = ""
+    """What describes faces, see `framewise models list`; empty: mobilefacenet if its weights are there, else sface."""
+    face_min_pixels: PositiveInt = 32
+    """Smallest face that becomes a person: the shorter side of its box."""
+    people_retention_days: float = Field(default=0.0, ge=0)
+    """People who were seen in no video for so long are deleted, by the day of analysis; 0: never."""
+    max_photo_bytes: PositiveInt = 20 * 2**20
+    """Largest photo to search people by."""
+    max_photo_pixels: PositiveInt = 50_000_000
+    """Largest photo to search people by, width times height."""
     min_free_bytes: int = Field(default=256 * 2**20, ge=0)
     """With less room on the disk, uploads are refused and analyses wait."""
 

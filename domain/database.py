@@ -19,6 +19,7 @@ MODEL_MODULES = (
     "domain.analyses.models",
     "domain.uploads.models",
     "domain.own_models.models",
+    "domain.people.models",
     "domain.events",
     "domain.removals",
     "domain.duties",

@@ -87,3 +87,13 @@ def tracker_state_key(analysis_id: UUID, number: int) -> str:
 def picture_key(analysis_id: UUID, kind: PictureKind) -> str:
     """A picture of the whole analysis."""
     return f"{analysis_prefix(analysis_id)}/{PICTURE_FILES[kind]}"
+
+
+def face_key(analysis_id: UUID, track_id: int) -> str:
+    """The best crop of a face: what shows an appearance."""
+    return f"{analysis_prefix(analysis_id)}/faces/{track_id:06}.jpg"
+
+
+def identifier_state_key(analysis_id: UUID, number: int) -> str:
+    """What is known of the faces whose tracks may go on, after segment `number`."""
+    return f"{analysis_prefix(analysis_id)}/identifier/{number:06}.state"

@@ -84,6 +84,10 @@ class Analysis(Leased):
     segment_count = fields.IntField(null=True)
     """Null until the video is probed and the segments are planned."""
     tracked_segments = fields.IntField(default=0)
+    identified_segments = fields.IntField(default=0)
+    """Tracked segments whose faces are in the register; see tasks.steps.identify."""
+    recreates_people = fields.BooleanField(default=False)
+    """Whether it takes up faces of people who were deleted from the register."""
     counted = fields.JSONField[dict[str, Any] | None](null=True)
     """What lines and zones have counted in the tracked segments; see tasks.counting.counter."""
     frames_total = fields.IntField(default=0)
