@@ -181,7 +181,7 @@ class Settings(BaseSettings):
     face_matching: bool = True
     """Whether faces may become people: off, `createPeople` and photo search are refused."""
     face_embedding_model: str = ""
-    """What describes faces, of `framewise models list`; empty: mobilefacenet if its weights are there, or sface."""
+    """What describes faces; empty: mobilefacenet if its weights are there, else sface."""
     face_min_pixels: PositiveInt = 32
     """Smallest face that becomes a person: the shorter side of its box."""
     people_retention_days: float = Field(default=0.0, ge=0)
