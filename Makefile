@@ -86,3 +86,4 @@ lock: $(VENV)/.bootstrap
 	$(COMPILE) pyproject.toml --group dev --group web -o requirements/dev.lock
 	$(COMPILE) pyproject.toml --group web -c requirements/dev.lock -o requirements/run.lock
 	$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.lock
+	$(COMPILE) tests/tools/datumaro.in -o tests/tools/datumaro.lock

@@ -157,7 +157,7 @@ class Settings(BaseSettings):
     sign_up_rate_per_address: Rates = "30/minute,300/hour"
     """New accounts from one address."""
     mutation_rate_per_user: Rates = "3000/minute"
-    """Uploads, imports, starts, comparisons and deletions of one account."""
+    """Uploads, imports, starts, comparisons, searches by photo and deletions of one account."""
     max_videos_per_user: PositiveInt = 10_000
     """Most videos one account keeps; rejected ones do not count."""
     max_video_duration_seconds: PositiveFloat = 24 * 3600

@@ -13,6 +13,7 @@ from benchmarks.clips import make_720p, make_part, with_new_hash
 from benchmarks.fan_out import print_fan_out
 from benchmarks.lists import print_lists
 from benchmarks.models import print_models
+from benchmarks.people_page import print_people_page
 from benchmarks.rerun import print_reruns
 from benchmarks.server import BenchServer
 from benchmarks.uploads import UPLOAD_BYTES, print_uploads
@@ -55,6 +56,7 @@ def main() -> int:
         asyncio.run(print_models(options.media, options.weights, options.rounds))
         print_fan_out(options.rounds)
         print_lists(directory, options.weights, options.rounds)
+        print_people_page()
         print_uploads(directory, options.weights, UPLOAD_BYTES, options.rounds)
     return 0
 

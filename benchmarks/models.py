@@ -36,6 +36,9 @@ FAST_AIM = 3.0
 LOSS_AIM = 0.01
 LOOP_AIM = 20.0
 PART_SECONDS = 4.0
+MOST_PARTS = 8
+AIMED_CPU_SECONDS = 2.0
+"""Quick models are given more of the clip, so that beginning and end weigh as little as with slow ones."""
 PARTS = ("models", "fast", "loop")
 
 
@@ -57,21 +60,41 @@ def fast_options(ml_model: str) -> dict[str, Any]:
     return {"mode": "FAST", "precision": "BF16" if reduced else "FULL"}
 
 
-async def measure_share(
-    process: AnalysisProcess, clip: Clip, ml_model: str, weights: Path, rounds: int
-) -> tuple[float, float]:
-    """Frames a second of the detect stage, and its share of what model and decoder alone do; medians.
+@dataclass(frozen=True)
+class Share:
+    """The detect stage beside the model and the decoder alone.
 
-    The share is of time of the processor, of which others on the machine take none.
+    Args:
+        frames_per_second: Median.
+        share: Of the rounds that took either the least time of the processor.
+        single: The same of each round, from least to most.
     """
-    await detect(process, Clip(clip.path, seconds=1.0), ml_model, weights, None)  # loads the model
-    rates, shares = [], []
+
+    frames_per_second: float
+    share: float
+    single: list[float]
+
+
+async def measure_share(
+    process: AnalysisProcess, path: Path, ml_model: str, weights: Path, rounds: int
+) -> Share:
+    """How much of the time that the detect stage takes is that of the model and the decoder.
+
+    It is time of the processor, but other work lengthens even that: it shares caches and the units of a core.
+    It never shortens it. So the least time of either is taken, not that of one moment beside another's.
+    """
+    short = Clip(path, PART_SECONDS)
+    await detect(process, Clip(path, seconds=1.0), ml_model, weights, None)  # loads the model
+    found = await detect(process, short, ml_model, weights, None)
+    clip = Clip(path, PART_SECONDS * min(MOST_PARTS, max(1, round(AIMED_CPU_SECONDS / found.cpu_seconds))))
+    rates, alone, whole = [], [], []
     for _ in range(rounds):
-        alone = await asyncio.to_thread(alone_seconds, clip, ml_model, weights)
+        alone.append(await asyncio.to_thread(alone_seconds, clip, ml_model, weights))
         found = await detect(process, clip, ml_model, weights, None)
+        whole.append(found.cpu_seconds)
         rates.append(found.frames / found.seconds)
-        shares.append(alone / found.cpu_seconds)
-    return statistics.median(rates), statistics.median(shares)
+    single = sorted(a / b for a, b in zip(alone, whole, strict=True))
+    return Share(statistics.median(rates), min(alone) / min(whole), single)
 
 
 async def measure_fast(
@@ -166,13 +189,17 @@ async def print_models(
 async def _print_shares(
     process: AnalysisProcess, media: Path, weights: Path, rounds: int, chosen: Sequence[str] | None
 ) -> bool:
-    clip = Clip(media / FIXED_CAMERA[0][0], PART_SECONDS)
-    print(f"\nDetect stage, one slot, EXACT, the first {PART_SECONDS:g} s of {clip.path.name} (median)")
+    path = media / FIXED_CAMERA[0][0]
+    print(f"\nDetect stage, one slot, EXACT, the beginning of {path.name}, beside model and decoder alone")
     reached = True
     for name in detectors(weights, chosen):
-        rate, share = await measure_share(process, clip, name, weights, rounds)
-        reached &= share >= SHARE_AIM
-        print(f"  {name:<22} {rate:8.1f} frames/s   {share:5.2f} of model and decoder alone", flush=True)
+        found = await measure_share(process, path, name, weights, rounds)
+        reached &= found.share >= SHARE_AIM
+        print(
+            f"  {name:<22} {found.frames_per_second:8.1f} frames/s   {found.share:5.2f}"
+            f"   (single rounds {found.single[0]:.2f} to {found.single[-1]:.2f})",
+            flush=True,
+        )
     print(f"  aim: at least {SHARE_AIM:g}")
     return reached
 

@@ -19,7 +19,7 @@ from benchmarks.clips import count_frames
 _UPLOAD = """mutation($files: [Upload!]!, $analyze: AnalysisSettingsInput) {
   uploadVideos(files: $files, analyze: $analyze) { videos { id } analyses { id } userErrors { message } } }"""
 _STATE = """query($id: ID!) { analysis(id: $id) {
-  status errorMessage framesTotal createdAt startedAt finishedAt } }"""
+  id status errorMessage framesTotal createdAt startedAt finishedAt } }"""
 _START = """mutation($input: StartAnalysisInput!) { startAnalysis(input: $input) {
   analysis { id } userErrors { message } } }"""
 _VIDEO = "query($id: ID!) { video(id: $id) { status rejectionReason } }"
@@ -59,9 +59,7 @@ class BenchServer:
         self.url = str(json.loads(state.read_text())["url"])
         self.database_url = f"sqlite://{data_dir / 'framewise.sqlite3'}"
         self._http = httpx.Client(base_url=self.url, timeout=600)
-        session = self.execute(_SIGN_UP, input={"username": "bench", "password": "correct horse"})["signUp"]
-        self.authorization = f"Bearer {session['session']['accessToken']}"
-        self._http.headers["Authorization"] = self.authorization
+        self.sign_up("bench")
         return self
 
     def __exit__(
@@ -71,6 +69,12 @@ class BenchServer:
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(30)
         self._log.close()
+
+    def sign_up(self, username: str) -> None:
+        """Go on as this new user."""
+        session = self.execute(_SIGN_UP, input={"username": username, "password": "correct horse"})["signUp"]
+        self.authorization = f"Bearer {session['session']['accessToken']}"
+        self._http.headers["Authorization"] = self.authorization
 
     @property
     def data_dir(self) -> Path:
@@ -84,10 +88,15 @@ class BenchServer:
 
     def frames_per_second(self, clips: list[Path]) -> float:
         """Frames of all clips, uploaded together, over the time from first start to last final state."""
-        states = [self._finished(analysis_id) for analysis_id in self._upload(clips, "yolox-nano")]
+        states = self.upload_and_finish(clips, {"mlModel": "yolox-nano"})
         started = min(datetime.fromisoformat(state["startedAt"]) for state in states)
         finished = max(datetime.fromisoformat(state["finishedAt"]) for state in states)
         return float(sum(state["framesTotal"] for state in states) / (finished - started).total_seconds())
+
+    def upload_and_finish(self, clips: list[Path], analyze: dict[str, Any]) -> list[dict[str, Any]]:
+        """Upload clips together, each to be analysed with these settings; their final states."""
+        payload = self._post_files(clips, analyze)
+        return [self._finished(analysis["id"]) for analysis in payload["analyses"]]
 
     def add_video(self, clip: Path) -> str:
         """Upload a clip and wait until it is READY; its id."""
@@ -124,8 +133,7 @@ class BenchServer:
         """
         longer = self._repeated_rate(clip)
         begun = time.time()
-        (analysis_id,) = self._upload([clip], "yunet-2026may")
-        state = self._finished(analysis_id)
+        (state,) = self.upload_and_finish([clip], {"mlModel": "yunet-2026may"})
         finished = datetime.fromisoformat(state["finishedAt"]).timestamp()
         return finished - begun - count_frames(clip) / longer
 
@@ -134,10 +142,6 @@ class BenchServer:
         from benchmarks.compute import compute_rate
 
         return compute_rate(clip, self._weights, self._slots)
-
-    def _upload(self, clips: list[Path], ml_model: str) -> list[str]:
-        payload = self._post_files(clips, {"mlModel": ml_model})
-        return [analysis["id"] for analysis in payload["analyses"]]
 
     def _post_files(self, clips: list[Path], analyze: dict[str, Any] | None) -> dict[str, Any]:
         variables = {"files": [None] * len(clips), "analyze": analyze}

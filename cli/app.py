@@ -1,20 +1,20 @@
 """The commands of `framewise`; each imports what it needs when it is called, so that `--help` is quick."""
 
 import asyncio
-import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from cli.commands.analyze import add_analyze
+from cli.commands.compare import add_compare
 from cli.commands.models import models_app
 from cli.commands.shared import DataDir, Host, Mirror, Port, Slots, TrackerName, make_console
 from cli.commands.users import users_app
 from cli.errors import CliError
 
 if TYPE_CHECKING:
-    from cli.sessions import RemoteServer
     from settings import Settings
 
 app = typer.Typer(
@@ -24,14 +24,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+add_analyze(app)
+add_compare(app)
 app.add_typer(models_app, name="models")
 app.add_typer(users_app, name="users")
-
-
-def _finite(value: float | None) -> float | None:
-    if value is not None and not math.isfinite(value):
-        raise typer.BadParameter("must be a finite number.")
-    return value
 
 
 def run() -> None:
@@ -126,142 +122,6 @@ def migrate(data_dir: DataDir = None) -> None:
     )
 
 
-@app.command(
-    help="Analyse videos, live, and write the results beside them.\n\n"
-    "Makes VIDEO.framewise.json (detections and tracks) and VIDEO.framewise.mp4 (boxes drawn). Without "
-    "--server it uses the server that runs on the data folder, or starts one and stops it at the end. With "
-    "--server it signs in with --username and FRAMEWISE_PASSWORD, asking at a terminal for what is "
-    "missing, or with FRAMEWISE_TOKEN."
-)
-def analyze(
-    videos: Annotated[list[Path], typer.Argument(metavar="VIDEO…", help="Video files.", show_default=False)],
-    model: Annotated[str | None, typer.Option(show_default="the best face detector", help="A model.")] = None,
-    tracker: Annotated[
-        TrackerName, typer.Option(help="How detections are joined to tracks.")
-    ] = TrackerName.BYTE_TRACK,
-    output: Annotated[
-        Path | None, typer.Option(show_default="beside the video", help="Folder for the results.")
-    ] = None,
-    stride: Annotated[int, typer.Option(min=1, help="Analyse only every Nth frame.")] = 1,
-    min_confidence: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Leave out less certain detections.")
-    ] = None,
-    label: Annotated[list[str] | None, typer.Option(help="Keep only this label; may be repeated.")] = None,
-    start: Annotated[
-        float | None, typer.Option(min=0, callback=_finite, help="Second of the video to begin at.")
-    ] = None,
-    end: Annotated[
-        float | None, typer.Option(min=0, callback=_finite, help="Second of the video to end at.")
-    ] = None,
-    no_overlay: Annotated[bool, typer.Option("--no-overlay", help="Make no video with boxes drawn.")] = False,
-    fast: Annotated[
-        bool, typer.Option("--fast", help="Look at fewer frames, and reckon what lies between.")
-    ] = False,
-    region: Annotated[
-        str | None,
-        typer.Option(
-            show_default="the whole frame",
-            help="Look only inside of a polygon, such as '0,0.5 1,0.5 1,1 0,1'.",
-        ),
-    ] = None,
-    tile: Annotated[
-        str | None,
-        typer.Option(
-            show_default="no tiles", help="Cut frames into tiles of so many pixels, for small things."
-        ),
-    ] = None,
-    motion_gating: Annotated[
-        bool, typer.Option("--motion-gating", help="Skip frames in which nothing moves.")
-    ] = False,
-    line: Annotated[
-        list[str] | None,
-        typer.Option(help="Count who crosses a line, such as 'door:0.5,1 0.5,0'; may be repeated."),
-    ] = None,
-    zone: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Count who is in a polygon, such as 'desk:0.1,0.5 0.4,0.5 0.4,1 0.1,1'; may be repeated."
-        ),
-    ] = None,
-    server: Annotated[
-        str | None, typer.Option(show_default="the one of this machine", help="Address of a server.")
-    ] = None,
-    username: Annotated[
-        str | None, typer.Option(envvar="FRAMEWISE_USERNAME", help="Account on that server.")
-    ] = None,
-    password: Annotated[str | None, typer.Option(envvar="FRAMEWISE_PASSWORD", hidden=True)] = None,
-    token: Annotated[str | None, typer.Option(envvar="FRAMEWISE_TOKEN", hidden=True)] = None,
-    data_dir: DataDir = None,
-    slots: Slots = None,
-) -> None:
-    """Analyse videos, live, and write the results beside them."""
-    from cli.analyze import AnalyzeOptions
-    from cli.counting_options import parse_lines, parse_zones
-    from cli.frame_options import parse_region, parse_tile
-    from cli.sessions import analyze_session
-    from cli.settings_options import settings_with
-    from cli.signals import run_interruptible
-
-    if end is not None and end <= (start or 0):
-        raise CliError("--end must be later than --start.", 2)
-    options = AnalyzeOptions(
-        videos=tuple(videos),
-        ml_model=model,
-        tracker=tracker.name,
-        output_dir=output,
-        frame_stride=stride,
-        min_confidence=min_confidence,
-        labels=tuple(label) if label else None,
-        start_seconds=start,
-        end_seconds=end,
-        overlay=not no_overlay,
-        is_fast=fast,
-        region=parse_region(region),
-        tile=parse_tile(tile),
-        motion_gating=motion_gating,
-        lines=parse_lines(line),
-        zones=parse_zones(zone),
-    )
-    settings = settings_with(data_dir=data_dir, slots=slots)
-    remote = _remote_server(server, username, password, token)
-    console = make_console()
-    raise typer.Exit(
-        run_interruptible(
-            lambda interruption: analyze_session(settings, options, console, interruption, remote)
-        )
-    )
-
-
-def _remote_server(
-    url: str | None, username: str | None, password: str | None, token: str | None
-) -> "RemoteServer | None":
-    if url is None:
-        return None
-    from cli.client import FramewiseClient, Login
-    from cli.sessions import RemoteServer
-
-    if not url.startswith(("http://", "https://")):
-        raise CliError(f"--server must be an address like http://127.0.0.1:8000, not {url!r}.", 2)
-    if token is not None and username is None:
-        return RemoteServer(url, access_token=token)
-    if username and password:
-        return RemoteServer(url, login=Login(username, password))
-    if not sys.stdin.isatty():
-        missing = (
-            "FRAMEWISE_PASSWORD" if username else "--username and FRAMEWISE_PASSWORD, or FRAMEWISE_TOKEN"
-        )
-        raise CliError(f"Give {missing}, to sign in at {url}: there is no terminal to ask at.", 2)
-
-    async def check_answers() -> None:
-        async with FramewiseClient(url) as client:
-            await client.check_answers()
-
-    asyncio.run(check_answers())
-    name = username or typer.prompt(f"Username at {url}", err=True)
-    secret = password or typer.prompt("Password", hide_input=True, err=True)
-    return RemoteServer(url, login=Login(name, secret))
-
-
 @app.command()
 def demo(
     video: Annotated[list[Path] | None, typer.Option(help="A video to analyse; may be repeated.")] = None,
@@ -310,11 +170,27 @@ def evaluate(
     json_file: Annotated[
         Path | None, typer.Option("--json", show_default=False, help="File to write the scores to.")
     ] = None,
+    media: Annotated[
+        Path | None,
+        typer.Option(show_default="beside the truth", help="Folder of the videos and pictures."),
+    ] = None,
+    stride: Annotated[int, typer.Option(min=1, help="Look at every Nth frame; only those count.")] = 1,
+    fast: Annotated[bool, typer.Option("--fast", help="As of `framewise analyze`.")] = False,
+    region: Annotated[
+        str | None, typer.Option(show_default="the whole frame", help="As of `framewise analyze`.")
+    ] = None,
+    tile: Annotated[
+        str | None, typer.Option(show_default="no tiles", help="As of `framewise analyze`.")
+    ] = None,
+    motion_gating: Annotated[
+        bool, typer.Option("--motion-gating", help="As of `framewise analyze`.")
+    ] = False,
     data_dir: DataDir = None,
     mirror: Mirror = None,
 ) -> None:
     """Measure a model and a tracker on videos with ground truth."""
     from cli.evaluate import EvaluateOptions, evaluate_folder
+    from cli.frame_options import parse_region, parse_tile
     from cli.settings_options import settings_with
 
     options = EvaluateOptions(
@@ -325,6 +201,12 @@ def evaluate(
         min_confidence=min_confidence,
         labels=tuple(label) if label else None,
         json_file=json_file,
+        media=media,
+        frame_stride=stride,
+        is_fast=fast,
+        region=parse_region(region),
+        tile=parse_tile(tile),
+        motion_gating=motion_gating,
     )
     evaluate_folder(settings_with(data_dir=data_dir, weights_mirror=mirror), options, make_console())
 

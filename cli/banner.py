@@ -66,20 +66,17 @@ def program() -> str:
 
 def ready_models(settings: Settings) -> Text:
     """How many models can start at once, and what to type for the others."""
-    from ml_models.catalog import all_specs
-    from ml_models.errors import PluginError
+    from ml_models.catalog import all_specs, broken_models
     from ml_models.weights import is_ready
 
-    try:
-        every = list(all_specs().values())
-    except PluginError as error:
-        return Text(str(error), style="red")
+    every = list(all_specs().values())
     specs = [spec for spec in every if spec.is_installed]
     missing = len(every) - len(specs)
     extra = f", {missing} {'needs' if missing == 1 else 'need'} an extra" if missing else ""
     weights_dir, mirror = settings.resolved_weights_dir(), settings.resolved_weights_mirror()
     ready = sum(is_ready(spec, weights_dir, mirror) for spec in specs)
+    broken = Text("".join(f"\n{model.error}" for model in broken_models()), style="red")
     if ready == len(specs):
-        return Text(f"{ready} ready{extra}")
+        return Text.assemble(f"{ready} ready{extra}", broken)
     hint = f"   fetch the others: {program()} models pull --all"
-    return Text.assemble(f"{ready} of {len(specs)} ready{extra}", (hint, "dim"))
+    return Text.assemble(f"{ready} of {len(specs)} ready{extra}", (hint, "dim"), broken)

@@ -23,7 +23,7 @@ from websockets.exceptions import ConnectionClosed
 
 from cli import operations
 from cli.errors import ConnectionLostError, RequestRefusedError, SignInError
-from cli.operations import AnalysisState, Progress, RemoteModel, ResultUrls, Uploaded
+from cli.operations import AnalysisState, Progress, RemoteModel, ResultKind, ResultUrls, Uploaded
 
 UNAUTHENTICATED = "UNAUTHENTICATED"
 REFRESH_BEFORE_EXPIRY = timedelta(seconds=30)
@@ -240,11 +240,18 @@ class FramewiseClient:
         if found is None:
             raise RequestRefusedError("The analysis was deleted.", "NOT_FOUND")
         return ResultUrls(
-            found["resultUrl"],
-            found["overlayUrl"],
+            {kind: found[kind.name] for kind in ResultKind},
             found["video"]["durationSeconds"],
             found["framesSkipped"],
         )
+
+    async def compare(self, a: str, b: str) -> dict[str, Any]:
+        """What the server says of two analyses of one video: both, and how they compare.
+
+        Raises:
+            RequestRefusedError: There is no such analysis, or they cannot be compared.
+        """
+        return await self._request(operations.COMPARE_ANALYSES, {"a": a, "b": b})
 
     async def cancel(self, analysis_id: str) -> None:
         """Cancel an analysis."""

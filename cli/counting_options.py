@@ -8,7 +8,7 @@ from cli.errors import CliError
 _LEAST_CORNERS = 3
 
 
-def parse_lines(texts: Sequence[str] | None) -> tuple[dict[str, Any], ...]:
+def parse_lines(texts: Sequence[str] | None, anchor: str | None = None) -> tuple[dict[str, Any], ...]:
     """Lines "name:x,y x,y": in is from left to right, seen from the first point to the second.
 
     Raises:
@@ -23,11 +23,11 @@ def parse_lines(texts: Sequence[str] | None) -> tuple[dict[str, Any], ...]:
                 f"not {text!r}.",
                 2,
             )
-        lines.append({"name": name, "start": points[0], "end": points[1]})
+        lines.append({"name": name, "start": points[0], "end": points[1], **_anchor(anchor)})
     return tuple(lines)
 
 
-def parse_zones(texts: Sequence[str] | None) -> tuple[dict[str, Any], ...]:
+def parse_zones(texts: Sequence[str] | None, anchor: str | None = None) -> tuple[dict[str, Any], ...]:
     """Zones "name:x,y x,y x,y …".
 
     Raises:
@@ -42,8 +42,12 @@ def parse_zones(texts: Sequence[str] | None) -> tuple[dict[str, Any], ...]:
                 f"'desk:0.1,0.5 0.4,0.5 0.4,1 0.1,1', not {text!r}.",
                 2,
             )
-        zones.append({"name": name, "points": points})
+        zones.append({"name": name, "points": points, **_anchor(anchor)})
     return tuple(zones)
+
+
+def _anchor(anchor: str | None) -> dict[str, str]:
+    return {} if anchor is None else {"anchor": anchor}
 
 
 def _shape(text: str) -> tuple[str, list[dict[str, float]]]:

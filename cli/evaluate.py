@@ -12,15 +12,21 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Table
 
 from cli.errors import CliError
+from cli.frame_options import Region
 from cli.local_models import find_local_spec
+from domain.analyses.options import AnalysisMode, DetectionOptions, Precision, Tiling, stored_options
+from domain.errors import InvalidError
 from media.errors import MediaError
 from ml_models.catalog import MLModelSpec
+from ml_models.compute import Compute, Device
 from ml_models.errors import MLModelError
 from ml_models.factory import create_ml_model
+from ml_models.openvino import why_not_bfloat16
 from settings import Settings
 from tasks.evaluation.errors import EvaluationError
-from tasks.evaluation.metrics import Judged, Scores, judge, total
-from tasks.evaluation.run import RunOptions, run_sequence
+from tasks.evaluation.judging import counted_labels, judge_sequence
+from tasks.evaluation.metrics import Judged, Scores, total
+from tasks.evaluation.run import RunOptions
 from tasks.evaluation.sequences import LabelledSequence, TruthFormat, find_sequences
 from tasks.evaluation.truth import ONE_CLASS
 
@@ -28,6 +34,7 @@ EVALUATION_FORMAT = "framewise.evaluation/1"
 
 _PERSON = "person"
 _TOTAL = "all"
+_OF_TRACKS = ("Tracks", "MOTA", "IDF1", "HOTA", "Switches")
 _SHOWN_LABELS = 8
 
 
@@ -44,6 +51,12 @@ class EvaluateOptions:
         labels: Leave out other labels; None: all, or people where the ground truth has one class and the
             model knows them.
         json_file: Where to write the scores.
+        media: Where videos and pictures lie that are not beside their ground truth; None: there.
+        frame_stride: Look at every Nth frame; only those count.
+        is_fast: Whether speed matters more than exactness.
+        region: Corners of the polygon to look at, as shares of the frame; None: the whole frame.
+        tile: Pixels and overlap of the tiles that frames are cut into; None: none.
+        motion_gating: Whether frames in which nothing moves are skipped.
     """
 
     folder: Path
@@ -53,6 +66,12 @@ class EvaluateOptions:
     min_confidence: float | None = None
     labels: tuple[str, ...] | None = None
     json_file: Path | None = None
+    media: Path | None = None
+    frame_stride: int = 1
+    is_fast: bool = False
+    region: Region | None = None
+    tile: tuple[int, float] | None = None
+    motion_gating: bool = False
 
 
 def evaluate_folder(settings: Settings, options: EvaluateOptions, console: Console) -> None:
@@ -67,18 +86,19 @@ def evaluate_folder(settings: Settings, options: EvaluateOptions, console: Conso
         raise CliError(f"--format must be mot or coco, not {options.truth_format!r}.", 2) from error
     try:
         spec = find_local_spec(options.ml_model)
-        sequences = find_sequences(options.folder, truth_format)
+        sequences = find_sequences(options.folder, truth_format, options.media)
         run = _run_options(settings, options, spec, sequences)
         shown = "" if run.labels is None else f", labels {', '.join(sorted(run.labels))}"
         console.print(
-            f"Model {spec.name}, tracker {run.tracker}, confidence from {run.min_confidence:g}{shown}",
+            f"Model {spec.name}, tracker {run.tracker}, confidence from {run.min_confidence:g}{shown}"
+            f"{_looking_words(run)}",
             style="dim",
             markup=False,
         )
         notes = _label_notes(spec, run, sequences)
         _say(console, notes)
         judged = _judge_all(settings, spec, sequences, run, console)
-    except (MLModelError, EvaluationError, MediaError, OSError) as error:
+    except (InvalidError, MLModelError, EvaluationError, MediaError, OSError) as error:
         raise CliError(str(error)) from error
     overall = total(judged)
     console.print(_table(judged, overall))
@@ -106,7 +126,45 @@ def _run_options(
     has_one_class = all(label == ONE_CLASS for one in sequences for label in one.truth.labels)
     if labels is None and has_one_class and _PERSON in spec.labels:
         labels = frozenset({_PERSON})
-    return RunOptions(options.tracker, confidence, labels, settings.decode_threads())
+    return RunOptions(
+        options.tracker,
+        confidence,
+        labels,
+        settings.decode_threads(),
+        options.frame_stride,
+        _detection_options(settings, options, spec),
+    )
+
+
+def _detection_options(settings: Settings, options: EvaluateOptions, spec: MLModelSpec) -> dict[str, Any]:
+    """As an analysis has them; the precision of FAST as a worker on this machine decides for it."""
+    is_reduced = (
+        options.is_fast
+        and spec.keeps_quality_in_bfloat16
+        and Device(settings.device) is Device.CPU
+        and why_not_bfloat16() is None
+    )
+    chosen = DetectionOptions(
+        mode=AnalysisMode.FAST if options.is_fast else AnalysisMode.EXACT,
+        region=options.region,
+        tiling=None if options.tile is None else Tiling(*options.tile),
+        motion_gating=options.motion_gating or options.is_fast,
+        precision=Precision.BF16 if is_reduced else Precision.FULL,
+    )
+    chosen.check(())
+    return stored_options(chosen) or {}
+
+
+def _looking_words(run: RunOptions) -> str:
+    """What differs from looking at every frame as it is."""
+    options = run.detection_options
+    words = [f"stride {run.frame_stride}"] if run.frame_stride > 1 else []
+    words += ["mode FAST"] if options.get("mode") == AnalysisMode.FAST else []
+    words += ["bfloat16"] if options.get("precision") == Precision.BF16 else []
+    words += ["region"] if options.get("region") else []
+    words += [f"tiles of {options['tiling']['tile_pixels']} pixels"] if options.get("tiling") else []
+    words += ["motion gating"] if options.get("motion_gating") else []
+    return "".join(f", {word}" for word in words)
 
 
 def _judge_all(
@@ -116,12 +174,13 @@ def _judge_all(
     run: RunOptions,
     console: Console,
 ) -> list[Judged]:
-    found_labels = {str(label) for sequence in sequences for label in sequence.truth.labels}
-    if run.labels is not None and ONE_CLASS not in found_labels:
-        found_labels &= run.labels
-    labels = sorted(found_labels)
+    labels = counted_labels(sequences, run.labels)
+    device, is_reduced = Device(settings.device), run.detection_options.get("precision") == Precision.BF16
     model = create_ml_model(
-        spec.name, weights_dir=settings.resolved_weights_dir(), mirror=settings.resolved_weights_mirror()
+        spec.name,
+        weights_dir=settings.resolved_weights_dir(),
+        mirror=settings.resolved_weights_mirror(),
+        compute=Compute(device, settings.decode_threads(), bfloat16=is_reduced),
     )
     judged = []
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
@@ -132,15 +191,7 @@ def _judge_all(
             def show(done: int, count: int, task: TaskID = task) -> None:
                 progress.update(task, completed=done, total=count)
 
-            found = run_sequence(sequence, model, run, show)
-            last = max((int(frame) for frame in sequence.truth.frames), default=-1)
-            last = max(last, sequence.truth.last_frame or 0)
-            if last >= found.frame_count:
-                raise EvaluationError(
-                    f"The ground truth of {sequence.name} goes up to frame {last + 1}, but it has only "
-                    f"{found.frame_count} frames."
-                )
-            judged.append(judge(sequence.name, sequence.truth, found, labels))
+            judged.append(judge_sequence(sequence, model, run, labels, show))
             progress.remove_task(task)
     return judged
 
@@ -184,26 +235,43 @@ def _say(console: Console, notes: Sequence[str]) -> None:
 
 
 def _table(judged: Sequence[Judged], overall: Scores) -> Table:
+    """A row for each sequence; without the columns of tracks where no sequence has scores of those."""
+    has_tracks = any(one.tracking for one in judged)
+    columns = [name for name in _cells(overall) if has_tracks or name not in _OF_TRACKS]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     table.add_column("Sequence", no_wrap=True)
-    for name in ("Frames", "Boxes", "Tracks", "AP50", "AP", "MOTA", "IDF1", "HOTA", "Switches"):
+    for name in ("Frames", *columns):
         table.add_column(name, justify="right", no_wrap=True)
+
+    def add_row(name: str, frame_count: int, scores: Scores, style: str | None = None) -> None:
+        cells = _cells(scores)
+        table.add_row(name, str(frame_count), *(cells[column] for column in columns), style=style)
+
     for one in judged:
-        table.add_row(one.name, str(one.frame_count), *_cells(one.scores))
+        add_row(one.name, one.frame_count, one.scores)
     if len(judged) > 1:
         table.add_section()
-        table.add_row(_TOTAL, str(sum(one.frame_count for one in judged)), *_cells(overall), style="bold")
+        add_row(_TOTAL, sum(one.frame_count for one in judged), overall, "bold")
     return table
 
 
-def _cells(scores: Scores) -> list[str]:
-    shares = (scores.ap50, scores.ap, scores.mota, scores.idf1, scores.hota)
-    return [
-        str(scores.truth_boxes),
-        _count(scores.truth_tracks),
-        *("-" if share is None else f"{share:.3f}" for share in shares),
-        _count(scores.id_switches),
-    ]
+def _cells(scores: Scores) -> dict[str, str]:
+    return {
+        "Boxes": str(scores.truth_boxes),
+        "Tracks": _count(scores.truth_tracks),
+        "AP50": _share(scores.ap50),
+        "AP": _share(scores.ap),
+        "MOTA": _share(scores.mota),
+        "IDF1": _share(scores.idf1),
+        "HOTA": _share(scores.hota),
+        "Switches": _count(scores.id_switches),
+        "Recall": _share(scores.recall),
+        "Precision": _share(scores.precision),
+    }
+
+
+def _share(share: float | None) -> str:
+    return "-" if share is None else f"{share:.3f}"
 
 
 def _count(count: int | None) -> str:
@@ -219,8 +287,17 @@ def _document(
         "tracker": run.tracker,
         "minConfidence": run.min_confidence,
         "labels": None if run.labels is None else sorted(run.labels),
+        "frameStride": run.frame_stride,
+        "detectionOptions": dict(run.detection_options),
         "sequences": [
-            {"name": one.name, "frames": one.frame_count, **_entries(one.scores)} for one in judged
+            {
+                "name": one.name,
+                "frames": one.frame_count,
+                "framesSeen": one.found.frames_seen,
+                "framesLookedAt": one.found.frames_looked_at,
+                **_entries(one.scores),
+            }
+            for one in judged
         ],
         "total": {"frames": sum(one.frame_count for one in judged), **_entries(overall)},
     }

@@ -14,7 +14,9 @@ from rich.table import Table
 
 from cli.errors import CliError
 from cli.local_models import find_local_spec
+from cli.models import print_broken
 from cli.one_thread import keep_to_one_thread
+from media.errors import MediaError
 from ml_models.catalog import MLModelSpec, MLTask, all_specs
 from ml_models.compute import Compute, Device
 from ml_models.errors import MLModelError
@@ -23,6 +25,8 @@ from ml_models.measurements import Speed, record_quality, record_speed
 from ml_models.trial import Place, milliseconds_per_call, try_out, verify_people
 from ml_models.weights import ensure_weights, is_ready
 from settings import Settings
+from tasks.evaluation.errors import EvaluationError
+from tasks.evaluation.quality import measure_quality
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -39,7 +43,7 @@ class _CrashedError(Exception):
 def check_models(settings: Settings, names: Sequence[str], console: Console) -> int:
     """Check the weights of models and run each on a photograph; the exit code.
 
-    Without names, those are checked that are ready; the others are listed.
+    Without names, those are checked that are ready; the others are listed, and so is what is left out.
 
     Raises:
         CliError: There is no model of a name.
@@ -55,6 +59,8 @@ def check_models(settings: Settings, names: Sequence[str], console: Console) -> 
         except (MLModelError, OSError, _CrashedError) as error:
             failed = True
             _say(console, f"{spec.name}: {error}", style="red")
+    if not names and print_broken(console):
+        failed = True
     return int(failed)
 
 
@@ -118,6 +124,46 @@ def verify_models(
         table.add_row(spec.name, *(f"{value:.3f}" for value in figures), f"{outcome.accuracy:.1%}")
         if save is not None:
             record_quality(save, spec.name, outcome.qualities(f"{_COMMAND} --people"))
+    console.print(table)
+    for failure in failures:
+        _say(console, failure, "red")
+    return int(bool(failures))
+
+
+def judge_models(
+    settings: Settings,
+    names: Sequence[str],
+    console: Console,
+    *,
+    labelled: Path,
+    media: Path | None,
+    save: Path | None,
+) -> int:
+    """Measure how well detectors find what is labelled, and print a table; the exit code.
+
+    Raises:
+        CliError: There is no model of a name.
+    """
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table.add_column("Model", no_wrap=True)
+    table.add_column("Labelled")
+    for column in ("AP50", "AP", "Recall", "Precision"):
+        table.add_column(column, justify="right", no_wrap=True)
+    failures = []
+    for spec in _specs(names):
+        if not spec.task.is_detection or not (names or _is_ready(spec, settings)):
+            continue
+        try:
+            measured = _in_a_process(measure_quality, spec.name, _place(settings, 1), labelled, media)
+        except (MLModelError, EvaluationError, MediaError, OSError, _CrashedError) as error:
+            failures.append(f"{spec.name}: {error}")
+            continue
+        for one in measured:
+            figures = (one.scores.ap50, one.scores.ap, one.scores.recall, one.scores.precision)
+            cells = ("-" if value is None else f"{value:.3f}" for value in figures)
+            table.add_row(spec.name, one.data, *cells)
+            if save is not None:
+                record_quality(save, spec.name, one.qualities(f"{_COMMAND} --labelled"))
     console.print(table)
     for failure in failures:
         _say(console, failure, "red")

@@ -11,28 +11,23 @@ from rich.text import Text
 from cli import text
 from cli.errors import CliError
 from cli.local_models import find_local_spec
-from ml_models.catalog import MLModelSpec, all_specs
+from ml_models.catalog import MLModelSpec, all_specs, broken_models
 from ml_models.errors import MLModelError
+from ml_models.measurements import measured
 from ml_models.weights import ensure_weights, is_ready
 from settings import Settings
 
 
 def list_models(settings: Settings, console: Console) -> None:
-    """Print every model.
-
-    Raises:
-        CliError: A package offers a model that cannot be used.
-    """
-    try:
-        specs = all_specs()
-    except MLModelError as error:
-        raise CliError(str(error)) from error
+    """Print every model, and what is wrong with those that cannot be used."""
+    specs = all_specs()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     table.add_column("Model", no_wrap=True)
     table.add_column("Task")
     table.add_column("Labels")
     table.add_column("Weights", justify="right", no_wrap=True)
     table.add_column("Licence")
+    table.add_column("AP50", no_wrap=True)
     table.add_column("Ready", no_wrap=True)
     for spec in specs.values():
         ready = is_ready(spec, settings.resolved_weights_dir(), settings.resolved_weights_mirror())
@@ -42,6 +37,7 @@ def list_models(settings: Settings, console: Console) -> None:
             _labels(spec),
             text.byte_count(spec.weights.size_bytes) if spec.weights else "none",
             spec.license,
+            _average_precision(spec),
             Text("yes", style="green") if ready else Text("no", style="yellow"),
         )
     console.print(table)
@@ -49,10 +45,26 @@ def list_models(settings: Settings, console: Console) -> None:
         if spec.extra is not None and not spec.is_installed:
             line = f"{spec.name} needs: {spec.extra.how_to_install}"
             console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    print_broken(console)
+
+
+def print_broken(console: Console) -> int:
+    """Say what is wrong with models that are left out; how many these are."""
+    broken = broken_models()
+    for model in broken:
+        line = f"{model.name} is left out: {model.error}"
+        console.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
+    return len(broken)
 
 
 def _labels(spec: MLModelSpec) -> str:
     return spec.labels[0] if len(spec.labels) == 1 else str(len(spec.labels))
+
+
+def _average_precision(spec: MLModelSpec) -> str:
+    """On each of the labelled folders."""
+    found = (quality for quality in measured(spec.name).quality if quality.metric == "AP50")
+    return "\n".join(f"{quality.value:.2f} {quality.data.partition(':')[0]}" for quality in found)
 
 
 def pull_models(settings: Settings, names: Sequence[str], console: Console) -> int:
@@ -73,6 +85,8 @@ def pull_models(settings: Settings, names: Sequence[str], console: Console) -> i
         except MLModelError as error:
             failed = failed or bool(names) or _is_published(spec)
             console.print(f"{spec.name}: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+    if not names:
+        print_broken(console)
     return int(failed)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 _SESSION = "session { accessToken accessTokenExpiresAt refreshToken } userErrors { code message path }"
@@ -42,8 +43,26 @@ query Analysis($id: ID!) {{
 """
 RESULTS = """
 query Results($id: ID!) {
-  analysis(id: $id) { resultUrl(format: JSON) overlayUrl framesSkipped video { durationSeconds } }
+  analysis(id: $id) {
+    framesSkipped video { durationSeconds }
+    JSON: resultUrl(format: JSON) OVERLAY: overlayUrl CROPS: cropsUrl
+    HEAT_MAP: pictureUrl(kind: HEAT_MAP)
+    TIMELINE: pictureUrl(kind: TIMELINE)
+    TRAJECTORIES: pictureUrl(kind: TRAJECTORIES)
+  }
 }
+"""
+_COMPARED = "settings { mlModel { name } tracker mode frameStride minConfidence } video { filename }"
+COMPARE_ANALYSES = f"""
+query CompareAnalyses($a: ID!, $b: ID!) {{
+  a: analysis(id: $a) {{ {_COMPARED} }}
+  b: analysis(id: $b) {{ {_COMPARED} }}
+  compareAnalyses(a: $a, b: $b) {{
+    frames detectionsA detectionsB matched agreement meanIou iouHistogram
+    labels {{ label detectionsA detectionsB matched tracksA tracksB }}
+    matchedTrackCount lostTrackCount newTrackCount lostTrackIds newTrackIds
+  }}
+}}
 """
 CANCEL_ANALYSIS = """
 mutation Cancel($id: ID!) {
@@ -137,12 +156,22 @@ class Uploaded:
     """Whether it was the settings, not the file, that were refused."""
 
 
+class ResultKind(Enum):
+    """A file that an analysis may give, with the end of its name."""
+
+    JSON = "json"
+    OVERLAY = "mp4"
+    CROPS = "crops.zip"
+    HEAT_MAP = "heat-map.png"
+    TIMELINE = "timeline.png"
+    TRAJECTORIES = "trajectories.png"
+
+
 @dataclass(frozen=True)
 class ResultUrls:
-    """Where the files of a finished analysis are."""
+    """Where the files of a finished analysis are; None for those that were not asked for."""
 
-    json: str | None
-    overlay: str | None
+    files: Mapping[ResultKind, str | None]
     duration_seconds: float | None
     frames_skipped: int = 0
     """How many frames the model did not look at."""

@@ -9,14 +9,29 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cli.errors import CliError
+from cli.operations import ResultKind
 
 
 @dataclass(frozen=True)
 class OutputPaths:
-    """Where the results of one video go."""
+    """Where the results of one video go: files of a folder whose names begin alike."""
 
-    json: Path
-    overlay: Path
+    folder: Path
+    stem: str
+
+    @property
+    def json(self) -> Path:
+        """Detections and tracks."""
+        return self.of(ResultKind.JSON)
+
+    @property
+    def overlay(self) -> Path:
+        """The video with boxes drawn."""
+        return self.of(ResultKind.OVERLAY)
+
+    def of(self, kind: ResultKind) -> Path:
+        """The file of a kind."""
+        return self.folder / f"{self.stem}.framewise.{kind.value}"
 
 
 def plan_outputs(videos: Sequence[Path], directory: Path | None) -> dict[Path, OutputPaths]:
@@ -32,8 +47,8 @@ def plan_outputs(videos: Sequence[Path], directory: Path | None) -> dict[Path, O
         number = 1
         while True:
             stem = video.stem if number == 1 else f"{video.stem}-{number}"
-            paths = OutputPaths(folder / f"{stem}.framewise.json", folder / f"{stem}.framewise.mp4")
-            wanted = {_identity(paths.json), _identity(paths.overlay)}
+            paths = OutputPaths(folder, stem)
+            wanted = {_identity(paths.of(kind)) for kind in ResultKind}
             if not wanted & taken:
                 break
             number += 1

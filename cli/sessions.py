@@ -9,7 +9,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cli.analyze import AnalyzeOptions, analyze, prepare
+from cli.analyze import analyze, prepare
+from cli.analyze_options import AnalyzeOptions
 from cli.banner import print_banner
 from cli.client import FramewiseClient, Login
 from cli.credentials import sign_in_locally
@@ -44,18 +45,28 @@ async def analyze_session(
     board, outputs = prepare(options)
     if all(row.stage.is_over for row in board):
         raise CliError("\n".join(f"{row.path}: {row.error}" for row in board))
+    async with signed_in(settings, console, interruption, remote) as client:
+        return await analyze(client, options, board, outputs, console)
+
+
+@asynccontextmanager
+async def signed_in(
+    settings: Settings, console: Console, interruption: Interruption, remote: RemoteServer | None
+) -> AsyncIterator[FramewiseClient]:
+    """A client of a given server, of the one that runs on the data folder, or of one of our own."""
     if remote is not None:
         client = FramewiseClient(remote.url, login=remote.login, access_token=remote.access_token)
         async with client:
             if remote.access_token is None:
                 await client.sign_in()
-            return await analyze(client, options, board, outputs, console)
+            yield client
+        return
     async with (
         _local_server(settings, console, interruption) as server,
         FramewiseClient(server.url) as client,
     ):
         await sign_in_locally(client, settings)
-        return await analyze(client, options, board, outputs, console)
+        yield client
 
 
 async def demo_session(

@@ -22,6 +22,7 @@ MODEL_MODULES = (
     "domain.people.models",
     "domain.events",
     "domain.removals",
+    "domain.erasure",
     "domain.duties",
 )
 MIGRATIONS_MODULE = "migrations"
@@ -31,6 +32,7 @@ _SQLITE_PRAGMAS = {
     "journal_mode": "WAL",
     "synchronous": "NORMAL",
     "foreign_keys": "ON",
+    "secure_delete": "ON",  # or what was deleted stays in the file until its place is used again
 }
 _POSTGRES_OPTIONS = {
     "minsize": 0,  # a pool that keeps connections logs a traceback for each it cannot make

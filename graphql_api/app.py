@@ -106,6 +106,7 @@ async def _opened(state: AppState) -> AsyncIterator[None]:
     finally:
         preparation.cancel()
         await asyncio.gather(preparation, return_exceptions=True)
+        await state.photo_search.close()
         await state.progress_hub.close()
         await state.event_hub.close()
         await state.redis.aclose()

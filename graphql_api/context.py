@@ -24,6 +24,7 @@ from graphql_api.rate_limits.passwords import PasswordGuard
 from graphql_api.uploads import StreamedRequest
 from settings import Settings
 from storage.base import AbstractStorage
+from tasks.people.photo_search import PhotoSearch
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -54,6 +55,11 @@ class AppState:
     def password_guard(self) -> PasswordGuard:
         """Stands before everything that takes a password."""
         return PasswordGuard(self.limiter, self.settings)
+
+    @cached_property
+    def photo_search(self) -> PhotoSearch:
+        """Looks people up by photos."""
+        return PhotoSearch(self.settings, self.storage)
 
 
 class Context:

@@ -59,7 +59,10 @@ class UserError:
 
 @strawberry.type
 class Payload:
-    """What every mutation returns; each field that a subclass adds needs a default."""
+    """What every mutation returns, and a query that says as they do what the caller did wrong.
+
+    Each field that a subclass adds needs a default.
+    """
 
     user_errors: list[UserError] = strawberry.field(
         default_factory=list, description="What the caller did wrong; empty when it worked."

@@ -8,6 +8,7 @@ from strawberry.permission import BasePermission
 from strawberry.types.field import StrawberryField
 
 from graphql_api.errors import Payload, ReturnsUserErrors
+from graphql_api.execution.attributes import READ_AHEAD
 from graphql_api.permissions import IsAdmin, IsSignedIn
 from graphql_api.rate_limits.mutations import CountsForRate
 
@@ -16,9 +17,18 @@ _Stream: TypeAlias = AsyncIterator[Any] | Awaitable[AsyncIterator[Any]]
 
 
 def field(
-    description: str, *, signed_in: bool = False, name: str | None = None, deprecated: str | None = None
+    description: str,
+    *,
+    signed_in: bool = False,
+    name: str | None = None,
+    deprecated: str | None = None,
+    read_ahead: bool = False,
 ) -> Callable[[Callable[..., Any]], StrawberryField]:
-    """A field with a resolver. `signed_in`: only for signed-in users."""
+    """A field with a resolver.
+
+    `signed_in`: only for signed-in users. `read_ahead`: a list of such objects may have its values for all of
+    them already, see `graphql_api.execution.ahead`.
+    """
     return cast(
         "Callable[[Callable[..., Any]], StrawberryField]",
         strawberry.field(
@@ -26,6 +36,7 @@ def field(
             description=description,
             permission_classes=_permissions(signed_in),
             deprecation_reason=deprecated,
+            metadata={READ_AHEAD: read_ahead},
         ),
     )
 
@@ -51,6 +62,18 @@ def mutation(
             permission_classes=[*_permissions(signed_in), *([IsAdmin] if admin else [])],
             # The last one is the outermost.
             extensions=[*([CountsForRate()] if counted else []), ReturnsUserErrors()],
+        ),
+    )
+
+
+def counted_query(description: str) -> Callable[[Callable[..., Awaitable[P]]], StrawberryField]:
+    """A query that costs as much as a mutation: it is counted and returns a payload as those do."""
+    return cast(
+        "Callable[[Callable[..., Awaitable[P]]], StrawberryField]",
+        strawberry.field(
+            description=description,
+            permission_classes=_permissions(signed_in=True),
+            extensions=[CountsForRate(), ReturnsUserErrors()],
         ),
     )
 

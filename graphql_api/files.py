@@ -3,7 +3,7 @@
 import mimetypes
 import os
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -16,7 +16,7 @@ from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from domain.outages import is_outage
-from graphql_api.signed_urls import FileLink, LinkError, check_query, expiry, signed_query
+from graphql_api.signed_urls import FileLink, LinkError, check_query, expiry, signed_queries, signed_query
 from storage.base import AbstractStorage
 from storage.content_disposition import content_disposition
 from storage.errors import FileMissingError, InvalidKeyError, StorageError
@@ -79,6 +79,31 @@ async def file_url(
         return url
     link = FileLink(name or key, expiry(expires_in_seconds), content_type, filename, attachment)
     return f"{base_url.rstrip('/')}{FILES_PATH}/{quote(link.key)}?{signed_query(link, secret)}"
+
+
+async def file_urls(
+    storage: AbstractStorage,
+    keys: Sequence[str],
+    *,
+    secret: bytes,
+    base_url: str,
+    expires_in_seconds: int,
+    content_type: str,
+    filename: str,
+) -> list[str]:
+    """As `file_url` for each of these files."""
+    given = [
+        await storage.public_url(key, expires_in_seconds, content_type, filename, attachment=False)
+        for key in keys
+    ]
+    urls = [url for url in given if url is not None]
+    if len(urls) == len(keys):
+        return urls
+    expires_at = expiry(expires_in_seconds)
+    links = [FileLink(key, expires_at, content_type, filename) for key in keys]
+    start = f"{base_url.rstrip('/')}{FILES_PATH}/"
+    queries = signed_queries(links, secret)
+    return [f"{start}{quote(key)}?{query}" for key, query in zip(keys, queries, strict=True)]
 
 
 async def _as_named(key: str) -> LinkTarget | None:

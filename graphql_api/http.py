@@ -128,15 +128,16 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             except NotExecutableError as error:
                 return await self._execute(request, context, error.request)
         _require_json(request, content_type, options)
-        body = await read_body(request, context.state.settings.max_graphql_body_bytes)
+        slices = self._api_schema.lane.slices
+        body = await read_body(request, context.state.settings.max_graphql_body_bytes, slices=slices)
         return await self._execute(request, context, request_from(body))
 
     async def _respond_to_upload(self, request: Request, context: Context) -> Response:
         await context.require_viewer()
         settings = context.state.settings
 
-        async def admit(operations: dict[str, Any], file_variables: Collection[str]) -> None:
-            await admit_upload(self._api_schema, context, request_from(operations), file_variables)
+        async def admit(operations: dict[str, Any], file_variables: Collection[str]) -> int | None:
+            return await admit_upload(self._api_schema, context, request_from(operations), file_variables)
 
         async with await parse_multipart(
             request,

@@ -49,7 +49,8 @@ class MLModel(Node):
         description="Size of the weights it needs; null if it needs none, or they come with its extra."
     )
     weights_sha256: str | None = strawberry.field(
-        description="SHA-256 of these weights; no others are used under its name."
+        description="SHA-256 of these weights. No others are used under its name but the same network as "
+        "another exporter wrote it, where the catalogue names that file, too."
     )
     input_width: int | None = strawberry.field(
         description="Width in pixels to which frames are scaled; null if that follows the frame."

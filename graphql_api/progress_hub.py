@@ -271,9 +271,15 @@ async def _newer(last: ProgressSnapshot | None, news: ProgressSnapshot) -> Progr
 def _differs(last: ProgressSnapshot | None, snapshot: ProgressSnapshot) -> bool:
     if last is None:
         return True
-    return (snapshot.status, snapshot.frames_done, snapshot.progress, snapshot.counts) != (
-        last.status,
-        last.frames_done,
-        last.progress,
-        last.counts,
+    return _told(snapshot) != _told(last)
+
+
+def _told(snapshot: ProgressSnapshot) -> tuple[object, ...]:
+    """What makes a snapshot news if it is another."""
+    return (
+        snapshot.status,
+        snapshot.frames_done,
+        snapshot.progress,
+        snapshot.counts,
+        snapshot.people_count,
     )

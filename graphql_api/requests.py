@@ -12,12 +12,16 @@ from starlette.requests import Request
 
 from domain.errors import LimitExceededError
 from domain.text import is_storable
+from graphql_api.slices import Slices
 from graphql_api.trusted_documents import source_of
 
 _ID_FIELDS = ("documentId", "id")
 
 MAX_VALUES = 10_000
 """Most values in the variables of a request: every one of them is looked at."""
+
+LARGE_BYTES = 16_384
+"""From this length on, to decode a request and check its variables takes some time: up to 20 ms."""
 
 BODY_SECONDS = 60.0
 """How long the body of a GraphQL request may take to come."""
@@ -65,8 +69,10 @@ def decode_json(data: str | bytes) -> object:
             gc.enable()
 
 
-async def read_body(request: Request, max_bytes: int, max_seconds: float = BODY_SECONDS) -> object:
-    """The JSON value in the body.
+async def read_body(
+    request: Request, max_bytes: int, max_seconds: float = BODY_SECONDS, slices: Slices | None = None
+) -> object:
+    """The JSON value in the body; a large one is decoded, and looked at, in slices of the loop's time.
 
     Raises:
         LimitExceededError: The body is longer than `max_bytes`; it is not read further, or not at all if
@@ -86,7 +92,12 @@ async def read_body(request: Request, max_bytes: int, max_seconds: float = BODY_
         raise MalformedRequestError(
             f"The body of the request did not come within {max_seconds:g} seconds.", 408
         ) from None
-    return _decoded(bytes(body), "The body")
+    if slices is None or len(body) < LARGE_BYTES:
+        return _decoded(bytes(body), "The body")
+    await slices.next()
+    decoded = _decoded(bytes(body), "The body")
+    await slices.next()
+    return decoded
 
 
 def read_query_parameters(parameters: Mapping[str, str]) -> GraphQLRequest:

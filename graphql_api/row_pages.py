@@ -1,18 +1,24 @@
 """Pages of long lists: rows are read as values, and only the columns that are selected."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple, TypeVar, cast
 from uuid import UUID
 
 from domain.pages import Order, Rows, read_page, read_pages
 from graphql_api.context import Info
+from graphql_api.execution.ahead import ReadAhead, read_ahead
 from graphql_api.execution.selection import selected_columns
 from graphql_api.relay import Connection, Edge, PageInfo, decode_keyset, encode_keyset, page_size
-from graphql_api.rows import CursorKind, RowEdges, RowType
+from graphql_api.rows import CursorKind, Names, RowEdges, RowType
 
 T = TypeVar("T")
+
+Values = Sequence[Sequence[Any]]
+Finish = Callable[[Values, Names], Awaitable[Values]]
+"""Makes what rows are read for of what was read: given the values of the columns with these names."""
 
 
 class RowConnection(NamedTuple):
@@ -47,6 +53,9 @@ async def paginate_rows(
     after: str | None,
     default_first: int = 20,
     order_by: str = "-created_at",
+    order_expression: str | None = None,
+    finish: Finish | None = None,
+    readers: Mapping[str, ReadAhead] | None = None,
 ) -> Connection[T]:
     """As `paginate`, for long lists.
 
@@ -58,6 +67,9 @@ async def paginate_rows(
         after: The cursor of the row before the page.
         default_first: The number of rows if `first` is null.
         order_by: A column that is never null, with `-` for descending; `id` decides between equal values.
+        order_expression: What takes its place in SQL, and stands in `kind` for it, if it can be null.
+        finish: What is done with the values of the rows.
+        readers: What can be read ahead, by the name of the field; see `graphql_api.execution.ahead`.
 
     Raises:
         InvalidError: As `paginate`.
@@ -67,8 +79,12 @@ async def paginate_rows(
     keyset = None if after is None else decode_keyset(after, order_by, kind.model)
     cursor_kind = _keyset_cursors(order_by)
     names = selected_columns(info, kind, cursor_kind)
-    page = await read_page(narrowed(rows, names), Order.parse(order_by), keyset, size + 1)
-    edges = RowEdges(kind, page[:size], names, cursor_kind)
+    order = replace(Order.parse(order_by), expression=order_expression)
+    page = await read_page(narrowed(rows, names), order, keyset, size + 1)
+    shown = page[:size] if finish is None else await finish(page[:size], names)
+    edges = RowEdges(kind, shown, names, cursor_kind)
+    if readers is not None and edges:
+        edges.ahead = await read_ahead(info, readers, edges)
     return cast("Connection[T]", RowConnection(edges, len(page) > size, after is not None))
 
 
@@ -82,6 +98,7 @@ async def paginate_rows_of(
     after: str | None,
     default_first: int = 20,
     order_by: str = "-created_at",
+    finish: Finish | None = None,
 ) -> list[Connection[T]]:
     """The same page of the list of each parent, read together.
 
@@ -91,11 +108,15 @@ async def paginate_rows_of(
     keyset = None if after is None else decode_keyset(after, order_by, kind.model)
     pages = await read_pages(rows, parent_column, parents, Order.parse(order_by), keyset, size + 1)
     cursor_kind = _keyset_cursors(order_by)
+    shown: list[Values] = [page[:size] for page in pages]
+    if finish is not None:
+        finished = iter(await finish([row for page in shown for row in page], kind.names))
+        shown = [list(islice(finished, len(page))) for page in shown]
     connections: list[Any] = [
         RowConnection(
-            RowEdges(kind, page[:size], kind.names, cursor_kind), len(page) > size, after is not None
+            RowEdges(kind, rows_shown, kind.names, cursor_kind), len(page) > size, after is not None
         )
-        for page in pages
+        for page, rows_shown in zip(pages, shown, strict=True)
     ]
     return connections
 
@@ -103,6 +124,13 @@ async def paginate_rows_of(
 def narrowed(rows: Rows, names: Sequence[str]) -> Rows:
     """The same rows, of which only these columns are read."""
     return replace(rows, columns=tuple(pair for pair in rows.columns if pair[0] in names))
+
+
+def replaced(rows: Values, place: int, values: Sequence[Any]) -> Values:
+    """The same rows with other values in one place."""
+    return [
+        (*row[:place], value, *row[place + 1 :]) for row, value in zip(map(tuple, rows), values, strict=True)
+    ]
 
 
 def row_edges(edges: RowEdges) -> list[Edge[T]]:

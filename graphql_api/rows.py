@@ -154,11 +154,18 @@ class RowEdges(Sequence[RowEdge]):
         rows: The values of the columns.
         names: The names of these columns: of all, or of those that are selected.
         cursor_kind: How cursors are made.
+        ahead: Values that were read ahead for all rows, by attribute; only whole pages are made of them.
     """
 
     def __init__(
-        self, kind: RowType[Any], rows: Sequence[Sequence[Any]], names: Names, cursor_kind: CursorKind
+        self,
+        kind: RowType[Any],
+        rows: Sequence[Sequence[Any]],
+        names: Names,
+        cursor_kind: CursorKind,
+        ahead: Mapping[str, Column] | None = None,
     ) -> None:
+        self.ahead: Mapping[str, Column] = ahead or {}
         self.kind = kind
         self.rows = rows
         self.names = names

@@ -16,6 +16,11 @@ from graphql_api.execution.schema import ApiSchema
 from graphql_api.fields import field
 from graphql_api.ml_models import MLModel, MLModelQueries, load_ml_model
 from graphql_api.own_models import OwnModelMutations
+from graphql_api.people.appearances import Appearance, load_appearance
+from graphql_api.people.changes import PersonChange, load_change
+from graphql_api.people.operations import PeopleMutations, PeopleQueries
+from graphql_api.people.persons import Person, load_person
+from graphql_api.people.search import PeopleSearchQueries
 from graphql_api.relay import Node, NodeLoader, load_node, uuid_loader
 from graphql_api.resumable_uploads.operations import (
     ResumableUpload,
@@ -37,6 +42,9 @@ NODE_LOADERS: dict[str, NodeLoader] = {
     "Analysis": uuid_loader(load_analysis),
     "MLModel": load_ml_model,
     "ResumableUpload": uuid_loader(load_upload),
+    "Person": uuid_loader(load_person),
+    "Appearance": uuid_loader(load_appearance),
+    "PersonChange": uuid_loader(load_change),
 }
 """Type name → how to load an object of it, with the check that the viewer may see it."""
 
@@ -51,6 +59,8 @@ class Query(
     EventQueries,
     AuditQueries,
     ResumableUploadQueries,
+    PeopleQueries,
+    PeopleSearchQueries,
 ):
     @field("Any object of yours, by its id; null if there is none.", signed_in=True)
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
@@ -66,6 +76,7 @@ class Mutation(
     AnalysisMutations,
     OwnModelMutations,
     DeletionMutations,
+    PeopleMutations,
 ):
     pass
 
@@ -83,7 +94,7 @@ def make_schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[User, Video, Analysis, MLModel, ResumableUpload],
+        types=[User, Video, Analysis, MLModel, ResumableUpload, Person, Appearance, PersonChange],
         config=StrawberryConfig(scalar_map=SCALARS),
         limits=limits or QueryLimits(),
         trusted_documents=trusted_documents,

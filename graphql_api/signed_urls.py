@@ -6,7 +6,7 @@ import json
 import math
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -47,6 +47,23 @@ def signed_query(link: FileLink, secret: bytes) -> str:
     }
     given = {name: value for name, value in optional.items() if value is not None}
     return urlencode({"expires": link.expires_at, **given, "signature": sign(link, secret)})
+
+
+def signed_queries(links: Sequence[FileLink], secret: bytes) -> list[str]:
+    """`signed_query` of links that differ in nothing but their keys, which takes a fraction of the time."""
+    if not links:
+        return []
+    first = links[0]
+    given = signed_query(first, secret)
+    before_signature = given[: given.rindex("=") + 1]
+    head = f"{json.dumps([_PURPOSE])[:-1]}, "
+    rest = [first.expires_at, first.content_type, first.filename, first.attachment]
+    tail = f", {json.dumps(rest)[1:]}"
+    queries = []
+    for link in links:
+        digest = hmac.digest(secret, f"{head}{json.dumps(link.key)}{tail}".encode(), hashlib.sha256)
+        queries.append(before_signature + urlsafe_b64encode(digest).rstrip(b"=").decode())
+    return queries
 
 
 def check_query(key: str, query: Mapping[str, str], secret: bytes) -> FileLink:

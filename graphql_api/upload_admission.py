@@ -1,6 +1,8 @@
 """Whether a request with files may be executed, found out before the first of them is stored."""
 
 from collections.abc import Collection
+from dataclasses import replace
+from functools import partial
 
 from graphql import (
     FieldNode,
@@ -18,10 +20,11 @@ from domain.videos.service import check_room_for_video
 from graphql_api.analyses.new_video import settings_of_new_video
 from graphql_api.context import Context
 from graphql_api.execution.documents import Mistakes
+from graphql_api.execution.heavy_lane import caller_of
 from graphql_api.execution.schema import ApiSchema
 from graphql_api.rate_limits.mutations import count_ahead
 from graphql_api.requests import GraphQLRequest
-from graphql_api.uploads import MultipartError
+from graphql_api.uploads import MultipartError, StreamedFile
 from tasks.own_models.upload import too_large
 
 _FILE_TYPE = "Upload"
@@ -29,6 +32,10 @@ _UPLOAD_FIELD = "uploadVideos"
 _MODEL_FIELD = "uploadMLModel"
 _FORM_BYTES = 2**20
 """More than the form around a file takes."""
+
+
+_TOO_LARGE = StreamedFile("", "", "", 0, "", too_large=True)
+"""Stands for a photo of which nothing is read."""
 
 
 class NotExecutableError(Exception):
@@ -45,7 +52,7 @@ class NotExecutableError(Exception):
 
 async def admit_upload(
     schema: ApiSchema, context: Context, request: GraphQLRequest, file_variables: Collection[str]
-) -> None:
+) -> int | None:
     """Let a request with files in, or not.
 
     Args:
@@ -54,12 +61,15 @@ async def admit_upload(
         request: The request, with something that is not null in place of each file.
         file_variables: The variables that files go into.
 
+    Returns:
+        The size of its largest file, if that is less than for any request.
+
     Raises:
         NotExecutableError: Its document, its variables or its settings are wrong, or it passes a limit.
-        MultipartError: It is no mutation that takes files there.
+        MultipartError: It is nothing that takes files there.
         LimitExceededError: Its sender keeps as many videos as anybody may.
     """
-    checked = await schema.documents.fetch(request.query)
+    checked = await schema.documents.fetch(request.query, partial(caller_of, context))
     if isinstance(checked, Mistakes):
         raise NotExecutableError(request)
     operation = get_operation_ast(checked.document, request.operation_name)
@@ -74,13 +84,29 @@ async def admit_upload(
         raise NotExecutableError(request)
     if await _has_wrong_settings(schema, context, operation, variables):
         raise NotExecutableError(request)
-    if _calls(operation, _MODEL_FIELD):
+    max_file_bytes = None
+    if operation.operation is OperationType.QUERY:
+        max_file_bytes = _admit_photos(context, request, file_variables)
+    elif _calls(operation, _MODEL_FIELD):
         await _admit_model(context, request)
     elif not (request.variables or {}).get("idempotencyKey"):
         # With a key it may be the repetition of an upload whose videos are there already.
         await check_room_for_video(context.user_id, context.state.settings.max_videos_per_user)
     if not await count_ahead(context):
         raise NotExecutableError(request)
+    return max_file_bytes
+
+
+def _admit_photos(context: Context, request: GraphQLRequest, file_variables: Collection[str]) -> int:
+    """The size of the largest photo: the only files of queries are photos to search by."""
+    settings = context.state.settings
+    if not settings.face_matching:
+        raise NotExecutableError(request)
+    announced = context.request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > settings.max_photo_bytes * len(file_variables) + _FORM_BYTES:
+        too_large = dict.fromkeys(file_variables, _TOO_LARGE)
+        raise NotExecutableError(replace(request, variables={**(request.variables or {}), **too_large}))
+    return settings.max_photo_bytes
 
 
 async def _admit_model(context: Context, request: GraphQLRequest) -> None:
@@ -94,8 +120,8 @@ async def _admit_model(context: Context, request: GraphQLRequest) -> None:
 
 
 def _require_files(operation: OperationDefinitionNode, file_variables: Collection[str]) -> None:
-    if operation.operation is not OperationType.MUTATION:
-        raise MultipartError(400, "Only a mutation takes files.")
+    if operation.operation is OperationType.SUBSCRIPTION:
+        raise MultipartError(400, "A subscription takes no files.")
     takes_files = {
         definition.variable.name.value
         for definition in operation.variable_definitions or ()

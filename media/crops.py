@@ -2,7 +2,7 @@
 
 import math
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -11,10 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from media.chosen_frames import read_chosen_frames
 from media.errors import MediaError
-from media.frames import read_frames
-from media.segments import SegmentPlan, plan_frames
-from media.timeline import Timeline, TimelineKind
+from media.timeline import Timeline
 
 _JPEG_QUALITY = 95
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -51,24 +50,14 @@ def write_crops(
         MediaError: If the video cannot be read, or gives other frames than its timeline.
     """
     wanted = sorted(crops, key=lambda crop: (crop.frame_index, crop.name))
+    by_frame = {index: list(found) for index, found in groupby(wanted, lambda crop: crop.frame_index)}
+    frames = read_chosen_frames(source, by_frame, timeline, on_packet=on_packet, thread_count=thread_count)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for plan, of_plan in _plans(timeline, wanted):
-            by_frame = {
-                index: list(found) for index, found in groupby(of_plan, lambda crop: crop.frame_index)
-            }
-            frames = read_frames(
-                source,
-                plan,
-                timeline.time_base,
-                thread_count=thread_count,
-                on_packet=on_packet,
-                wanted=by_frame.__contains__,
-            )
-            for frame in frames:
-                for crop in by_frame[frame.index]:
-                    picture = cut_out(frame.image, crop.corners)
-                    if picture is not None:
-                        archive.writestr(zipfile.ZipInfo(crop.name, _EPOCH), _jpeg(picture))
+        for frame in frames:
+            for crop in by_frame[frame.index]:
+                picture = cut_out(frame.image, crop.corners)
+                if picture is not None:
+                    archive.writestr(zipfile.ZipInfo(crop.name, _EPOCH), encode_jpeg(picture))
 
 
 def cut_out(image: NDArray[np.uint8], corners: tuple[float, float, float, float]) -> NDArray[np.uint8] | None:
@@ -79,21 +68,8 @@ def cut_out(image: NDArray[np.uint8], corners: tuple[float, float, float, float]
     return image[y1:y2, x1:x2] if x1 < x2 and y1 < y2 else None
 
 
-def _plans(timeline: Timeline, crops: Sequence[Crop]) -> Iterator[tuple[SegmentPlan, list[Crop]]]:
-    """What to decode: of each stretch between key frames, from the first frame needed to the last."""
-    key_frames = np.flatnonzero(timeline.key_frame)
-    is_whole = timeline.kind is TimelineKind.SEQUENTIAL or timeline.counted_step is not None
-
-    def stretch(crop: Crop) -> int:
-        return 0 if is_whole else int(np.searchsorted(key_frames, crop.frame_index, side="right"))
-
-    for _, found in groupby(crops, stretch):
-        of_stretch = list(found)
-        first, last = of_stretch[0].frame_index, of_stretch[-1].frame_index
-        yield plan_frames(timeline, first, last + 1), of_stretch
-
-
-def _jpeg(picture: NDArray[np.uint8]) -> bytes:
+def encode_jpeg(picture: NDArray[np.uint8]) -> bytes:
+    """A BGR picture (height, width, 3) as a JPEG file."""
     done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     if not done:
         raise MediaError("A crop cannot be written as JPEG")

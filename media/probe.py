@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 from media.container import open_video
 from media.integrity import check_integrity
 from media.limits import MediaLimits
+from media.recording_time import recording_time
 from media.timeline import Timeline, scan_frames, scan_packets
 
 __all__ = ["MediaLimits", "VideoProbe", "probe"]
@@ -37,6 +39,7 @@ class VideoProbe:
         is_variable_frame_rate: Whether frames are spaced unevenly, beyond the rounding of their times.
         has_audio: Whether there is sound.
         timeline: Of every frame.
+        recorded_at: When it was filmed, or at least written, where the file says so.
     """
 
     container: str
@@ -50,6 +53,7 @@ class VideoProbe:
     is_variable_frame_rate: bool
     has_audio: bool
     timeline: Timeline
+    recorded_at: datetime | None
 
 
 def probe(
@@ -76,6 +80,7 @@ def probe(
         container, codec = video.container.format.name, video.stream.codec_context.codec.canonical_name
         has_audio = bool(video.container.streams.audio)
         stated_rate = video.stream.average_rate
+        recorded_at = recording_time(video.container.metadata, video.stream.metadata)
         timeline = scan_packets(video, limits)
     if timeline is None:
         with open_video(source, max_pixels=limits.max_pixels, on_packet=on_packet) as video:
@@ -93,6 +98,7 @@ def probe(
         is_variable_frame_rate=_is_uneven(timeline),
         has_audio=has_audio,
         timeline=timeline,
+        recorded_at=recorded_at,
     )
 
 

@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
                 ('version', fields.BigIntField(default=0)),
                 ('epoch', fields.BigIntField(default=0)),
             ],
-            options={'table': 'face_registers', 'app': 'framewise', 'pk_attr': 'id', 'table_description': 'The register of one account; counting its version up makes those who change it wait for each other.'},
+            options={'table': 'face_registers', 'app': 'framewise', 'pk_attr': 'id', 'table_description': 'The register of one account: counting its version up makes those who change it wait for each other.'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -90,7 +90,7 @@ class Migration(migrations.Migration):
                 ('second_person_id', fields.UUIDField()),
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=True)),
             ],
-            options={'table': 'person_answers', 'app': 'framewise', 'unique_together': (('owner_id', 'first_person_id', 'second_person_id'),), 'pk_attr': 'id', 'table_description': 'That somebody said of two persons that they are not the same one; the first id is the smaller.'},
+            options={'table': 'person_answers', 'app': 'framewise', 'unique_together': (('owner_id', 'first_person_id', 'second_person_id'),), 'pk_attr': 'id', 'table_description': 'That somebody said of two persons that they are not the same one: the first id is the smaller.'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -119,6 +119,17 @@ class Migration(migrations.Migration):
             options={'table': 'changed_people', 'app': 'framewise', 'unique_together': (('change_id', 'person_id'),), 'pk_attr': 'id', 'table_description': 'That a change is about a person.'},
             bases=['Model'],
         ),
+        ops.CreateModel(
+            name='Hold',
+            fields=[
+                ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('change', fields.ForeignKeyField('framewise.PersonChange', source_field='change_id', db_constraint=True, to_field='id', related_name='holds', on_delete=OnDelete.CASCADE)),
+                ('subject_id', fields.UUIDField(db_index=True)),
+                ('was_held', fields.BooleanField()),
+            ],
+            options={'table': 'holds', 'app': 'framewise', 'unique_together': (('change_id', 'subject_id'),), 'pk_attr': 'id', 'table_description': 'That a change decided about a person or an appearance: until it is undone they stay as they are.'},
+            bases=['Model'],
+        ),
         ops.AddField(
             model_name='Analysis',
             name='identified_segments',
@@ -128,5 +139,10 @@ class Migration(migrations.Migration):
             model_name='Analysis',
             name='recreates_people',
             field=fields.BooleanField(default=False),
+        ),
+        ops.AddField(
+            model_name='Video',
+            name='recorded_at',
+            field=fields.DatetimeField(null=True, auto_now=False, auto_now_add=False),
         ),
     ]

@@ -1,27 +1,29 @@
 """Whether a file is the one it should be."""
 
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
 from ml_models.errors import WeightsCorruptError
 
 
-def verify_file(path: Path, sha256: str, remedy: str) -> None:
+def verify_file(path: Path, known: Sequence[str], remedy: str) -> None:
     """Check a file.
 
     Args:
         path: The file.
-        sha256: What its SHA-256 must be.
+        known: What its SHA-256 may be.
         remedy: What to do if it is not; the end of the error.
 
     Raises:
         WeightsCorruptError: It is another file.
     """
     digest = _file_sha256(path, path.stat().st_mtime_ns)
-    if digest != sha256:
+    if digest not in known:
+        expected = " or ".join(known)
         raise WeightsCorruptError(
-            f"{path} is not the file it should be (SHA-256 {digest}, expected {sha256}): {remedy}"
+            f"{path} is not the file it should be (SHA-256 {digest}, expected {expected}): {remedy}"
         )
 
 

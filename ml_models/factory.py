@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ml_models.catalog import MLModelSpec, OptionValue, find_spec
+from ml_models.catalog import MLModelSpec, MLTask, OptionValue, find_spec
 from ml_models.errors import ExtraMissingError, PluginError, UnknownModelError, UnknownOptionError
 from ml_models.naming import near_misses
 from ml_models.weights import ensure_weights, is_ready
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _Model = TypeVar("_Model")
 
 _DEFAULT_MODELS = ("yunet-2026may", "yunet-2023mar", "opencv-haar-face")
+_FACE_EMBEDDERS = ("mobilefacenet", "sface")
+"""The smaller first; the second can be downloaded, and the first only from a mirror."""
 
 
 def create_ml_model(
@@ -133,6 +135,27 @@ def default_model(weights_dir: Path, mirror: str | None = None) -> MLModelSpec:
     """The best face detector that is ready to run without a download."""
     specs = [find_spec(name) for name in _DEFAULT_MODELS]
     return next(spec for spec in specs if is_ready(spec, weights_dir, mirror))
+
+
+def default_face_embedder(weights_dir: Path, mirror: str | None = None) -> MLModelSpec:
+    """What describes faces: the first of `_FACE_EMBEDDERS` if it is ready, else the second."""
+    first, second = (find_spec(name) for name in _FACE_EMBEDDERS)
+    return first if is_ready(first, weights_dir, mirror) else second
+
+
+def find_face_embedder(name: str) -> MLModelSpec:
+    """The embedding model of that name, which describes faces.
+
+    Raises:
+        UnknownModelError: There is none, or it describes something else.
+        ExtraMissingError: Packages that it needs are not installed.
+        PluginError: As `find_spec`.
+    """
+    spec = find_spec(name)
+    if spec.task is not MLTask.FACE_EMBEDDING or spec.same_similarity is None:
+        raise UnknownModelError(f"{name} does not describe faces")
+    check_installed(spec)
+    return spec
 
 
 def _implementation(spec: MLModelSpec, base: type[_Model]) -> Callable[..., _Model]:

@@ -20,6 +20,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
+from ml_models.catalog.broken import BrokenModel
 from ml_models.catalog.spec import TORCH_DEVICES, MLModelSpec, MLTask, OptionValue, Weights
 from ml_models.compute import PRECISIONS
 from ml_models.config_fields import DETECTION_TASKS, ConfigFields, load_mapping
@@ -31,20 +32,38 @@ from ml_models.onnx_detector.spec import detector_spec
 SUFFIX = ".yaml"
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_NAME = re.compile(r"^\s*['\"]?name['\"]?\s*:\s*['\"]?([^\s'\"#]+)", re.MULTILINE)
 
 
-def read_model_files(folder: Path) -> tuple[MLModelSpec, ...]:
-    """The models of the folder, by the names of their files; none if there is no such folder.
+def read_model_files(folder: Path) -> tuple[list[MLModelSpec], list[BrokenModel]]:
+    """The models of the folder, by the names of their files, and those whose files are wrong.
 
-    Raises:
-        ModelFileError: One of its files is wrong; the message names it and says what.
+    There are none if there is no such folder.
     """
     try:
         paths = sorted(path for path in folder.glob(f"*{SUFFIX}") if not path.name.startswith("."))
     except OSError as error:
-        raise ModelFileError(f"the models folder {folder} cannot be read: {error}") from error
-    specs = (read_model_file(path) for path in paths)
-    return tuple(spec for spec in specs if spec is not None)
+        unreadable = ModelFileError(f"the models folder {folder} cannot be read: {error}")
+        return [], [BrokenModel(folder.name, unreadable)]
+    specs, broken = [], []
+    for path in paths:
+        try:
+            spec = read_model_file(path)
+        except ModelFileError as error:
+            broken.append(BrokenModel(_name_in(path), error))
+        else:
+            if spec is not None:
+                specs.append(spec)
+    return specs, broken
+
+
+def _name_in(path: Path) -> str:
+    """What a model calls itself in a file that is wrong, so that it is known when it is asked for by name."""
+    try:
+        found = _NAME.search(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = None
+    return path.stem if found is None else found[1]
 
 
 def read_model_file(path: Path) -> MLModelSpec | None:

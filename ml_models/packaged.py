@@ -20,6 +20,6 @@ def packaged_path(file: PackagedFile) -> Path:
     for folder in folders:
         path = Path(folder) / file.path
         if path.is_file():
-            verify_file(path, file.sha256, f"install the package {file.package} again")
+            verify_file(path, [file.sha256], f"install the package {file.package} again")
             return path
     raise WeightsUnavailableError(f"the installed packages hold no {file.package}/{file.path}")

@@ -5,11 +5,11 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from ml_models.catalog import CATALOG, MLModelSpec, Weights
+from ml_models.catalog import CATALOG, MLModelSpec, Weights, WeightsBuild
 from ml_models.checksums import verify_file
 from ml_models.errors import WeightsUnavailableError
 
@@ -49,7 +49,7 @@ def ensure_weights(
     """The path of the model's weights, checked; they are downloaded into `weights_dir` if need be.
 
     Looks in `weights_dir`, then in the mirror (a folder, whose file is used where it lies, or a URL under
-    which files have their official names), then at the official URL.
+    which files have their official names), then at the addresses that the catalogue names.
 
     Raises:
         WeightsUnavailableError: None of these has the file; the message says why and what can be done.
@@ -63,17 +63,18 @@ def ensure_weights(
     for directory in (weights_dir, folder):
         path = _sized_file(directory, weights) if directory else None
         if path is not None:
-            verify_file(path, weights.sha256, "delete it and run `framewise models pull`")
+            known = [build.sha256 for build in weights.builds]
+            verify_file(path, known, "delete it and run `framewise models pull`")
             return path
     tried = [_seen(weights_dir / weights.file_name, weights)]
-    urls = [weights.url] if weights.url else []
+    downloads = [(build.url, [build]) for build in weights.builds if build.url]
     if folder:
         tried.append(_seen(folder / weights.file_name, weights))
     elif mirror:
-        urls.insert(0, f"{mirror.rstrip('/')}/{weights.file_name}")
-    for url in urls:
+        downloads.insert(0, (f"{mirror.rstrip('/')}/{weights.file_name}", list(weights.builds)))
+    for url, builds in downloads:
         try:
-            return _download(url, weights, weights_dir, on_progress)
+            return _download(url, weights.file_name, builds, weights_dir, on_progress)
         except _DownloadError as error:
             tried.append(f"{url} ({error})")
     raise WeightsUnavailableError(_unavailable_message(spec, tried))
@@ -85,18 +86,24 @@ class _DownloadError(Exception):
 
 def _sized_file(directory: Path, weights: Weights) -> Path | None:
     path = directory / weights.file_name
+    sizes = [build.size_bytes for build in weights.builds]
     try:
-        return path if path.is_file() and path.stat().st_size == weights.size_bytes else None
+        return path if path.is_file() and path.stat().st_size in sizes else None
     except OSError:
         return None
 
 
 def _seen(path: Path, weights: Weights) -> str:
     """The path, and what is wrong with the file there if there is one."""
+    sizes = _either(build.size_bytes for build in weights.builds)
     try:
-        return f"{path} (it has {path.stat().st_size} bytes, not {weights.size_bytes}: not the right file)"
+        return f"{path} (it has {path.stat().st_size} bytes, not {sizes}: not the right file)"
     except OSError:
         return f"{path} (not there)"
+
+
+def _either(values: Iterable[object]) -> str:
+    return " or ".join(map(str, values))
 
 
 def _mirror_folder(mirror: str | None) -> Path | None:
@@ -124,27 +131,34 @@ def _unavailable_message(spec: MLModelSpec, tried: list[str]) -> str:
     )
 
 
-def _download(url: str, weights: Weights, weights_dir: Path, on_progress: ProgressCallback | None) -> Path:
-    """Stream `url` into a temporary file of `weights_dir`, check it, then give it its name.
+def _download(
+    url: str,
+    file_name: str,
+    builds: Sequence[WeightsBuild],
+    weights_dir: Path,
+    on_progress: ProgressCallback | None,
+) -> Path:
+    """Stream `url` into a temporary file of `weights_dir`, check that it is a build, then give it its name.
 
     The last step is atomic, so processes that download the same file at once each end with a whole one.
     """
     try:
         weights_dir.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned_parts(weights_dir, weights)
-        descriptor, name = tempfile.mkstemp(dir=weights_dir, prefix=f".{weights.file_name}.", suffix=".part")
+        _remove_abandoned_parts(weights_dir, file_name)
+        descriptor, name = tempfile.mkstemp(dir=weights_dir, prefix=f".{file_name}.", suffix=".part")
     except OSError as error:
         raise WeightsUnavailableError(f"cannot write to {weights_dir}: {error}") from error
     part = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            digest = _stream(url, weights, file.write, on_progress)
+            digest = _stream(url, [build.size_bytes for build in builds], file.write, on_progress)
             file.flush()
             os.fsync(file.fileno())
-        if digest != weights.sha256:
-            raise _DownloadError(f"its SHA-256 is {digest}, expected {weights.sha256}")
+        known = [build.sha256 for build in builds]
+        if digest not in known:
+            raise _DownloadError(f"its SHA-256 is {digest}, expected {_either(known)}")
         part.chmod(0o644)
-        return part.rename(weights_dir / weights.file_name)
+        return part.rename(weights_dir / file_name)
     except OSError as error:
         raise WeightsUnavailableError(f"cannot write to {weights_dir}: {error}") from error
     finally:
@@ -152,9 +166,9 @@ def _download(url: str, weights: Weights, weights_dir: Path, on_progress: Progre
 
 
 def _stream(
-    url: str, weights: Weights, write: Callable[[bytes], object], on_progress: ProgressCallback | None
+    url: str, sizes: Sequence[int], write: Callable[[bytes], object], on_progress: ProgressCallback | None
 ) -> str:
-    """Pass what `url` gives to `write`, never more than the expected size; returns its SHA-256."""
+    """Pass what `url` gives to `write`, never more than the largest size; returns its SHA-256."""
     import httpx  # here, because the API process asks `is_ready` often and downloads never
 
     digest = hashlib.sha256()
@@ -164,24 +178,30 @@ def _stream(
         with httpx.stream("GET", url, timeout=timeout, follow_redirects=True) as response:
             if response.status_code != httpx.codes.OK:
                 raise _DownloadError(f"HTTP {response.status_code}")
+            total = _announced(response.headers.get("content-length"), sizes)
             for chunk in response.iter_bytes():
                 done += len(chunk)
-                if done > weights.size_bytes:
-                    raise _DownloadError(f"it is larger than {weights.size_bytes} bytes")
+                if done > max(sizes):
+                    raise _DownloadError(f"it is larger than {max(sizes)} bytes")
                 digest.update(chunk)
                 write(chunk)
                 if on_progress:
-                    on_progress(done, weights.size_bytes)
+                    on_progress(done, total)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise _DownloadError(f"{type(error).__name__}: {error}") from error
-    if done != weights.size_bytes:
-        raise _DownloadError(f"it is {done} bytes long, expected {weights.size_bytes}")
+    if done not in sizes:
+        raise _DownloadError(f"it is {done} bytes long, expected {_either(sizes)}")
     return digest.hexdigest()
 
 
-def _remove_abandoned_parts(weights_dir: Path, weights: Weights) -> None:
+def _announced(length: str | None, sizes: Sequence[int]) -> int:
+    """The size that the server says it sends, if it is one of these; else the largest of them."""
+    return next((size for size in sizes if str(size) == length), max(sizes))
+
+
+def _remove_abandoned_parts(weights_dir: Path, file_name: str) -> None:
     """Remove what processes killed in the middle of a download left."""
-    for part in weights_dir.glob(f".{weights.file_name}.*.part"):
+    for part in weights_dir.glob(f".{file_name}.*.part"):
         with contextlib.suppress(OSError):
             if time.time() - part.stat().st_mtime > _ABANDONED_PART_SECONDS:
                 part.unlink()

@@ -35,11 +35,12 @@ from domain.videos.files import timeline_key
 from domain.videos.models import Video
 from ml_models.catalog import MLModelSpec
 from ml_models.errors import MLModelError
-from ml_models.factory import check_detects, check_installed, default_model
+from ml_models.factory import check_detects, check_installed, default_face_embedder, default_model
 from ml_models.tracking.factory import TRACKER_PARAMETERS
 from settings import Settings
 from storage.base import AbstractStorage
 from tasks.doorbell import ring
+from tasks.face_embedding import FaceMatching
 from tasks.own_models.find import find_model
 from tasks.redis_clients import try_redis
 
@@ -51,11 +52,15 @@ _PLAIN = (
     "start_seconds",
     "end_seconds",
     "create_people",
+    "recreate_people",
     "overlay",
     "crops",
     "pictures",
 )
 """What of `RequestedSettings` is of the same name in `AnalysisSettings`."""
+
+FACE_MATCHING = FaceMatching()
+"""As it is unless the settings say otherwise."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ class RequestedSettings:
     start_seconds: float | None = None
     end_seconds: float | None = None
     create_people: bool | None = None
+    recreate_people: bool | None = None
     overlay: bool | None = None
     crops: bool | None = None
     pictures: bool | None = None
@@ -93,9 +99,14 @@ class RequestedSettings:
 
 
 async def complete_settings(
-    requested: RequestedSettings, weights_dir: Path, mirror: str | None, path: Sequence[str] = ()
+    requested: RequestedSettings,
+    weights_dir: Path,
+    mirror: str | None,
+    path: Sequence[str] = (),
+    *,
+    faces: FaceMatching = FACE_MATCHING,
 ) -> AnalysisSettings:
-    """Fill in the defaults and check every value.
+    """Fill in the defaults and check every value; `faces` says whether they may become people.
 
     Raises:
         ModelUnavailableError: there is no such model.
@@ -121,7 +132,7 @@ async def complete_settings(
             path=(*path, "min_confidence"),
         )
     if settings.create_people:
-        raise InvalidError("createPeople is not available in this version.", path=(*path, "create_people"))
+        faces.check(spec, default_face_embedder(weights_dir, mirror), path)
     _check_tracker(settings, (*path, "tracker_parameters"))
     _check_labels(spec, settings.labels, path)
     for number, line in enumerate(settings.counting.lines):

@@ -54,7 +54,8 @@ class GarbageKeeper:
         Args:
             connection_count: How many connections are open.
         """
-        young, old = _count(0) + _count(1), _count(2)
+        newest, younger, old = _counts()
+        young = newest + younger
         if old > _MANY_OBJECTS or young > _TOO_MANY_OBJECTS:
             self._put_away(young + old)
             is_due = self._put_away_count % _WORTH_A_LOOK == 0 and self._is_too_much(connection_count)
@@ -93,5 +94,10 @@ class GarbageKeeper:
         logger.debug("%d objects of garbage were found", found)
 
 
-def _count(generation: int) -> int:
-    return len(gc.get_objects(generation))
+def _counts() -> list[int]:
+    """How many objects each generation has.
+
+    The lists of them never are in the hands of Python code: while one exists, a tuple that another thread is
+    just making has two owners and cannot grow, which ends that thread's work with a SystemError.
+    """
+    return list(map(len, map(gc.get_objects, (0, 1, 2))))

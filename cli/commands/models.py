@@ -74,6 +74,18 @@ def bench_models(
             help="Measure instead how well faces are told apart, in a folder of folders, one a person.",
         ),
     ] = None,
+    labelled: Annotated[
+        Path | None,
+        typer.Option(
+            show_default=False,
+            help="Measure instead how well things are found, in a folder with labels, such as "
+            "benchmarks/labels.",
+        ),
+    ] = None,
+    media: Annotated[
+        Path | None,
+        typer.Option(show_default="beside the labels", help="Folder of the videos and pictures labelled."),
+    ] = None,
     save: Annotated[
         Path | None, typer.Option(show_default=False, help="File of figures to write them into.")
     ] = None,
@@ -82,10 +94,14 @@ def bench_models(
 ) -> None:
     """Measure how long models take for a frame on this machine, with one and two threads."""
     from cli.model_trials import bench_models as bench
-    from cli.model_trials import verify_models
+    from cli.model_trials import judge_models, verify_models
     from cli.settings_options import settings_with
 
     settings = settings_with(data_dir=data_dir, weights_mirror=mirror)
+    if labelled is not None:
+        raise typer.Exit(
+            judge_models(settings, names or [], make_console(), labelled=labelled, media=media, save=save)
+        )
     if people is not None:
         raise typer.Exit(verify_models(settings, names or [], make_console(), people=people, save=save))
     raise typer.Exit(bench(settings, names or [], make_console(), seconds=seconds, save=save))

@@ -1,5 +1,6 @@
 """What several commands take, and how they print."""
 
+import math
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +21,20 @@ class TrackerName(Enum):
     BYTE_TRACK = "byte-track"
     OC_SORT = "oc-sort"
     BOT_SORT = "bot-sort"
+
+
+class AnchorName(Enum):
+    """The points of a box that can count, as they are typed."""
+
+    BOTTOM_CENTER = "bottom-center"
+    CENTER = "center"
+
+
+def finite(value: float | None) -> float | None:
+    """The value of an option, unless it is no number that can be reckoned with."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter("must be a finite number.")
+    return value
 
 
 DataDir = Annotated[

@@ -20,7 +20,8 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
-from cli.analyze import AnalyzeOptions, analyze, prepare
+from cli.analyze import analyze, prepare
+from cli.analyze_options import AnalyzeOptions
 from cli.board import Board, Stage
 from cli.client import FramewiseClient
 from cli.credentials import sign_in_locally

@@ -124,9 +124,9 @@ async def forget_plan(video_id: UUID) -> None:
     # Only constants are put into the statements below.
     async with in_transaction() as connection:
         await fetch_rows(
-            "UPDATE analyses SET segment_count = NULL, tracked_segments = 0, frames_finished = 0, "  # noqa: S608
-            "frames_reused = 0, frames_skipped = 0, counted = NULL, advance_due = $2, fence = fence + 1, "
-            "lease_expires_at = NULL, holder = NULL "
+            "UPDATE analyses SET segment_count = NULL, tracked_segments = 0, identified_segments = 0, "  # noqa: S608
+            "frames_finished = 0, frames_reused = 0, frames_skipped = 0, counted = NULL, advance_due = $2, "
+            "fence = fence + 1, lease_expires_at = NULL, holder = NULL "
             f"WHERE id IN ({unfinished}) RETURNING id",
             video_id,
             True,

@@ -91,9 +91,19 @@ def picture_key(analysis_id: UUID, kind: PictureKind) -> str:
 
 def face_key(analysis_id: UUID, track_id: int) -> str:
     """The best crop of a face: what shows an appearance."""
-    return f"{analysis_prefix(analysis_id)}/faces/{track_id:06}.jpg"
+    return f"{faces_prefix(analysis_id)}/{track_id:06}.jpg"
+
+
+def faces_prefix(analysis_id: UUID) -> str:
+    """The crops of all faces."""
+    return f"{analysis_prefix(analysis_id)}/faces"
+
+
+def identifier_states_prefix(analysis_id: UUID) -> str:
+    """What is known of faces between segments; not needed any more once all are in the register."""
+    return f"{analysis_prefix(analysis_id)}/identifier"
 
 
 def identifier_state_key(analysis_id: UUID, number: int) -> str:
     """What is known of the faces whose tracks may go on, after segment `number`."""
-    return f"{analysis_prefix(analysis_id)}/identifier/{number:06}.state"
+    return f"{identifier_states_prefix(analysis_id)}/{number:06}.state"

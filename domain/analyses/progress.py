@@ -1,6 +1,5 @@
 """How far an analysis is: the figures that are asked for and pushed."""
 
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -19,10 +18,8 @@ from domain.analyses.counted import (
     zone_counts,
 )
 from domain.analyses.models import Analysis, AnalysisStatus, LabelTotal, Segment, SegmentStatus
-from domain.sql import fetch_rows, is_postgres
-
-OVERLAY_SHARE = 0.5
-"""Drawing the overlay counts as this share of analysing the same frames."""
+from domain.analyses.remaining import active_seconds, remaining_seconds, units
+from domain.sql import fetch_rows, is_postgres, placeholders
 
 CHANNEL_PREFIX = "framewise:progress:"
 """Redis channel of an owner's progress: this prefix and the owner's id."""
@@ -55,6 +52,7 @@ class ProgressSnapshot:
     error_message: str | None
     line_counts: tuple[LineCount, ...] = ()
     zone_counts: tuple[ZoneCount, ...] = ()
+    people_count: int = 0
 
     def to_json(self) -> bytes:
         """The snapshot as it travels between processes."""
@@ -73,38 +71,25 @@ class ProgressSnapshot:
         return cls(**values)
 
 
-def _units(analysis: Analysis) -> tuple[float, float]:
-    """Work done and work in all, in frames; the overlay weighs `OVERLAY_SHARE` a frame."""
-    overlay = OVERLAY_SHARE if analysis.overlay else 0.0
-    done = analysis.frames_done + overlay * min(analysis.overlay_frames_done, analysis.frames_total)
-    return done, analysis.frames_total * (1 + overlay)
-
-
-def active_seconds(analysis: Analysis) -> float:
-    """Time the analysis has been RUNNING."""
-    since = analysis.running_since
-    return analysis.active_seconds + (max(0.0, time.time() - since) if since is not None else 0.0)
-
-
 def snapshot_of(
-    analysis: Analysis, totals: Sequence[LabelTotal], running: Sequence[Segment] = ()
+    analysis: Analysis,
+    totals: Sequence[LabelTotal],
+    running: Sequence[Segment] = (),
+    people_count: int = 0,
 ) -> ProgressSnapshot:
     """The snapshot that these rows make; `running` are the segments being worked on."""
     detections = Counter({total.label: total.detections for total in totals})
     tracks = {total.label: total.tracks for total in totals}
     for segment in running:
         detections.update(segment.counts)
-    done, whole = _units(analysis)
+    done, whole = units(analysis)
     if analysis.status == AnalysisStatus.SUCCEEDED:
         progress = 100.0
     else:
         progress = min(100 * done / whole, _UNFINISHED_CEILING) if whole else 0.0
     elapsed = active_seconds(analysis)
-    # Frames that were only read from storage say nothing about the speed of those that are left.
-    reused = min(analysis.frames_reused, analysis.frames_done)
-    rate = (done - reused) / elapsed if elapsed > 0 else 0.0
-    computed = analysis.frames_done - reused
-    is_running = analysis.status == AnalysisStatus.RUNNING
+    computed = analysis.frames_done - min(analysis.frames_reused, analysis.frames_done)
+    eta_seconds = remaining_seconds(analysis)
     return ProgressSnapshot(
         analysis_id=analysis.id,
         owner_id=analysis.owner_id,
@@ -115,11 +100,12 @@ def snapshot_of(
         counts=tuple(
             LabelCount(label, detections[label], tracks.get(label, 0)) for label in sorted(detections)
         ),
-        eta_seconds=round((whole - done) / rate, 1) if is_running and rate > 0 else None,
+        eta_seconds=None if eta_seconds is None else round(eta_seconds, 1),
         frames_per_second=round(computed / elapsed, 2) if elapsed > 0 and computed else None,
         error_message=analysis.error_message,
         line_counts=line_counts(analysis),
         zone_counts=zone_counts(analysis),
+        people_count=people_count,
     )
 
 
@@ -142,11 +128,25 @@ async def take_snapshots(analyses: Sequence[Analysis]) -> list[ProgressSnapshot]
     await _raise_frames_done(
         {one.id: reached[one.id] for one in analyses if reached[one.id] > one.frames_done}
     )
+    people = await _count_people([analysis.id for analysis in analyses if analysis.create_people])
     snapshots = []
     for analysis in analyses:
         analysis.frames_done = reached[analysis.id]
-        snapshots.append(snapshot_of(analysis, totals.get(analysis.id, []), running.get(analysis.id, [])))
+        of_analysis = (totals.get(analysis.id, []), running.get(analysis.id, []))
+        snapshots.append(snapshot_of(analysis, *of_analysis, people.get(UUID(str(analysis.id)), 0)))
     return snapshots
+
+
+async def _count_people(analysis_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """How many people each of these analyses has seen, in one statement; the register lies above analyses."""
+    if not analysis_ids:
+        return {}
+    rows = await fetch_rows(
+        "SELECT analysis_id, COUNT(DISTINCT person_id) AS people FROM appearances "  # noqa: S608 - placeholders
+        f"WHERE analysis_id IN ({placeholders(len(analysis_ids))}) GROUP BY analysis_id",
+        *analysis_ids,
+    )
+    return {UUID(str(row["analysis_id"])): row["people"] for row in rows}
 
 
 def _reached(analysis: Analysis, running: Sequence[Segment]) -> int:

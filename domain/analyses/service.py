@@ -92,6 +92,7 @@ async def create_analysis(
         start_seconds=settings.start_seconds,
         end_seconds=settings.end_seconds,
         create_people=settings.create_people,
+        recreates_people=settings.recreate_people,
         overlay=settings.overlay,
         crops=settings.crops,
         pictures=settings.pictures,

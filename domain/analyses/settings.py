@@ -14,6 +14,8 @@ from domain.analyses.options import Counting, DetectionOptions, TrackingOptions
 from domain.errors import InvalidError
 
 MAX_FRAME_STRIDE = 10_000
+FACE_LABEL = "face"
+"""What becomes people."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class AnalysisSettings:
     start_seconds: float | None = None
     end_seconds: float | None = None
     create_people: bool = False
+    recreate_people: bool = False
     overlay: bool = False
     crops: bool = False
     pictures: bool = False
@@ -59,8 +62,25 @@ class AnalysisSettings:
         self.counting.check(path)
         if self.tracker == Tracker.NONE and self.counting != Counting():
             raise InvalidError("Lines and zones count tracks: choose a tracker.", path=(*path, "tracker"))
+        self._check_people(path)
         if self.tracker == Tracker.NONE and self.crops:
             raise InvalidError("crops are pictures of tracks: choose a tracker.", path=(*path, "crops"))
+
+    def _check_people(self, path: Sequence[str]) -> None:
+        if not self.create_people:
+            if self.recreate_people:
+                raise InvalidError(
+                    "recreatePeople takes up faces again: choose createPeople as well.",
+                    path=(*path, "recreate_people"),
+                )
+            return
+        if self.tracker == Tracker.NONE:
+            raise InvalidError("createPeople follows faces: choose a tracker.", path=(*path, "tracker"))
+        if self.labels is not None and FACE_LABEL not in self.labels:
+            raise InvalidError(
+                f"createPeople needs faces: add {FACE_LABEL!r} to the labels, or leave them out.",
+                path=(*path, "labels"),
+            )
 
     def fingerprint(self, video_id: UUID, priority: int = 0) -> str:
         """Equal for equal requests: what an idempotency key is compared by."""

@@ -92,8 +92,8 @@ async def restart_tracking(lease: Lease) -> bool:
     """
     async with in_transaction() as connection:
         rows = await fetch_rows(
-            "UPDATE analyses SET tracked_segments = 0, counted = NULL, frames_skipped = 0, "
-            "interruptions = interruptions + 1 "
+            "UPDATE analyses SET tracked_segments = 0, identified_segments = 0, counted = NULL, "
+            "frames_skipped = 0, interruptions = interruptions + 1 "
             "WHERE id = $1 AND fence = $2 RETURNING id",
             lease.id,
             lease.fence,

@@ -29,7 +29,7 @@ class ChangeKind(StrEnum):
 
 
 class FaceRegister(Model):
-    """The register of one account; counting its version up makes those who change it wait for each other."""
+    """The register of one account: counting its version up makes those who change it wait for each other."""
 
     id = fields.UUIDField(primary_key=True)
     """The account's own id."""
@@ -163,8 +163,26 @@ class ChangedPerson(Model):
         unique_together = (("change_id", "person_id"),)
 
 
+class Hold(Model):
+    """That a change decided about a person or an appearance: until it is undone they stay as they are."""
+
+    id = fields.IntField(primary_key=True)
+    change: fields.ForeignKeyRelation[PersonChange] = fields.ForeignKeyField(
+        "framewise.PersonChange", related_name="holds", on_delete=fields.CASCADE
+    )
+    change_id: fields.UUIDField  # type: ignore[type-arg]
+    subject_id = fields.UUIDField(db_index=True)
+    """The person who is held, or the appearance that is pinned."""
+    was_held = fields.BooleanField()
+    """Whether it was held or pinned before."""
+
+    class Meta:
+        table = "holds"
+        unique_together = (("change_id", "subject_id"),)
+
+
 class PersonAnswer(Model):
-    """That somebody said of two persons that they are not the same one; the first id is the smaller."""
+    """That somebody said of two persons that they are not the same one: the first id is the smaller."""
 
     id = fields.UUIDField(primary_key=True)
     owner: fields.ForeignKeyRelation = fields.ForeignKeyField(  # type: ignore[type-arg]
@@ -190,8 +208,25 @@ class ForgottenFace(Model):
     owner_id: fields.UUIDField  # type: ignore[type-arg]
     video_sha256 = fields.CharField(max_length=64)
     places = fields.JSONField[list[list[float]]]()
+    analysis_id = fields.UUIDField(null=True)
+    """The analysis that had found it, which may go on. No foreign key: this outlives it."""
+    track_id = fields.IntField(null=True)
     created_at = fields.DatetimeField(auto_now_add=True)
 
     class Meta:
         table = "forgotten_faces"
         indexes = (("owner_id", "video_sha256"),)
+
+
+class PersonExport(Model):
+    """That somebody may fetch all data about a person for a while, by a link that says nothing about them."""
+
+    id = fields.UUIDField(primary_key=True)
+    person: fields.ForeignKeyRelation[Person] = fields.ForeignKeyField(
+        "framewise.Person", related_name="exports", on_delete=fields.CASCADE
+    )
+    person_id: fields.UUIDField  # type: ignore[type-arg]
+    expires_at = fields.DatetimeField()
+
+    class Meta:
+        table = "person_exports"

@@ -49,6 +49,8 @@ class Video(Leased):
     """Seconds per tick of its presentation times, as a fraction like `1/15360`."""
     timeline_kind = fields.CharField(max_length=16, null=True)
     """How far the timeline can be trusted; see media.timeline."""
+    recorded_at = fields.DatetimeField(null=True)
+    """When it was filmed, where the file says so."""
     has_thumbnail = fields.BooleanField(default=False)
     idempotency_key = fields.CharField(max_length=255, null=True)
     """The key of the upload it came with; unique for its owner together with `idempotency_index`."""

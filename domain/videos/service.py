@@ -54,6 +54,7 @@ class VideoFacts:
     time_base: str
     timeline_kind: str
     has_thumbnail: bool
+    recorded_at: datetime | None = None
 
 
 def owned_videos(owner_id: UUID) -> QuerySet[Video]:

@@ -75,18 +75,21 @@ class AnalysisComparison:
             mean_iou=found.mean_iou,
             iou_histogram=list(found.iou_histogram),
             labels=[LabelComparison(**vars(label)) for label in found.labels],
-            matched_track_count=len(found.tracks),
-            lost_track_count=len(found.lost_track_ids),
-            new_track_count=len(found.new_track_ids),
-            matched_tracks=[TrackPair(**vars(pair)) for pair in found.tracks[:MOST_TRACKS_LISTED]],
-            lost_track_ids=list(found.lost_track_ids[:MOST_TRACKS_LISTED]),
-            new_track_ids=list(found.new_track_ids[:MOST_TRACKS_LISTED]),
+            matched_track_count=found.matched_track_count,
+            lost_track_count=found.lost_track_count,
+            new_track_count=found.new_track_count,
+            matched_tracks=[TrackPair(**vars(pair)) for pair in found.tracks],
+            lost_track_ids=list(found.lost_track_ids),
+            new_track_ids=list(found.new_track_ids),
         )
 
 
 @strawberry.type
 class ComparisonQueries:
-    @field("Compare two of your analyses of one video, both SUCCEEDED.", signed_in=True)
+    @field(
+        "Compare two of your analyses of one video, or of one file uploaded twice; both SUCCEEDED.",
+        signed_in=True,
+    )
     async def compare_analyses(self, info: Info, a: strawberry.ID, b: strawberry.ID) -> AnalysisComparison:
         context = info.context
         keys = require_uuid(a, "Analysis", "a"), require_uuid(b, "Analysis", "b")
@@ -94,9 +97,6 @@ class ComparisonQueries:
         state = context.state
         return AnalysisComparison.of(
             await compare_analyses(
-                state.storage,
-                context.user_id,
-                *keys,
-                max_detections=state.settings.max_compared_detections,
+                state.settings, state.storage, context.user_id, *keys, most_tracks=MOST_TRACKS_LISTED
             )
         )

@@ -7,6 +7,7 @@ from graphql_api.analyses.settings import AnalysisSettingsInput
 from graphql_api.analyses.types import Analysis
 from graphql_api.context import Context
 from tasks.analyses import analysis_limits, complete_settings
+from tasks.face_embedding import FaceMatching
 
 
 async def settings_of_new_video(
@@ -21,7 +22,11 @@ async def settings_of_new_video(
         return None
     app = context.state.settings
     return await complete_settings(
-        analyze.requested(), app.resolved_weights_dir(), app.resolved_weights_mirror(), ("analyze",)
+        analyze.requested(),
+        app.resolved_weights_dir(),
+        app.resolved_weights_mirror(),
+        ("analyze",),
+        faces=FaceMatching.of(app),
     )
 
 

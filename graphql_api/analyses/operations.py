@@ -19,6 +19,7 @@ from graphql_api.progress_hub import ProgressFeed
 from graphql_api.relay import Connection, find_uuid, require_uuid
 from graphql_api.row_pages import paginate_rows
 from tasks.analyses import analysis_limits, complete_settings, start_analysis, steer_analysis
+from tasks.face_embedding import FaceMatching
 
 
 @strawberry.input(description="Which analyses; what is absent does not matter.")
@@ -93,6 +94,7 @@ class AnalysisMutations:
             app.resolved_weights_dir(),
             app.resolved_weights_mirror(),
             ("settings",),
+            faces=FaceMatching.of(app),
         )
         row = await start_analysis(
             context.state.storage,

@@ -36,6 +36,9 @@ class AnalysisSettings(DecidedOptions):
     start_seconds: float | None = strawberry.field(description="Frames before this time are left out.")
     end_seconds: float | None = strawberry.field(description="Frames from this time on are left out.")
     create_people: bool = strawberry.field(description="Whether faces become people.")
+    recreate_people: bool = strawberry.field(
+        description="Whether faces of people who were deleted become people again."
+    )
     overlay: bool = strawberry.field(description="Whether a video with boxes drawn on it is made.")
     crops: bool = strawberry.field(description="Whether pictures of each track are cut out.")
     pictures: bool = strawberry.field(
@@ -55,6 +58,7 @@ class AnalysisSettings(DecidedOptions):
             start_seconds=row.start_seconds,
             end_seconds=row.end_seconds,
             create_people=bool(row.create_people),
+            recreate_people=bool(row.recreates_people),
             overlay=bool(row.overlay),
             crops=bool(row.crops),
             pictures=bool(row.pictures),
@@ -86,7 +90,16 @@ class AnalysisSettingsInput:
     labels: list[str] | None = strawberry.field(default=None, description="Only these labels of the model.")
     start_seconds: float | None = strawberry.field(default=None, description="Where to begin, in the video.")
     end_seconds: float | None = strawberry.field(default=None, description="Where to end, in the video.")
-    create_people: bool | None = strawberry.field(default=None, description="Not available yet.")
+    create_people: bool | None = strawberry.field(
+        default=None,
+        description="Whether faces become people of the register; by default not. It takes a tracker, and a "
+        "model that finds faces and their landmarks, such as yunet-2026may.",
+    )
+    recreate_people: bool | None = strawberry.field(
+        default=None,
+        description="With `createPeople`: whether faces of people who were deleted from the register become "
+        "people again; by default they do not.",
+    )
     overlay: bool | None = strawberry.field(
         default=None, description="Whether to make a video with boxes drawn on it; by default not."
     )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from operator import truediv
-from typing import Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 from uuid import UUID
 
 import strawberry
@@ -37,6 +37,11 @@ from graphql_api.rows import Computed, RowType, enum_of, moment_of
 from graphql_api.videos import Video, load_videos
 from tasks.results.reader import DetectionFilter
 
+if TYPE_CHECKING:
+    from graphql_api.people.persons import Person
+
+LazyPerson = Annotated["Person", strawberry.lazy("graphql_api.people.persons")]
+
 strawberry.enum(AnalysisStatus, description="Where an analysis stands.")
 strawberry.enum(ResultFormat, description="The form of a result file.")
 strawberry.enum(PictureKind, description="What a picture of an analysis shows.")
@@ -64,6 +69,13 @@ class Track:
     last_seconds: float = strawberry.field(description="When it is last seen.")
     detection_count: int = strawberry.field(description="In how many analysed frames it is seen.")
     mean_confidence: float = strawberry.field(description="The mean confidence of its detections.")
+    analysis_key: strawberry.Private[UUID]
+
+    @field("Whose face it is; null if it is none that was taken up.")
+    async def person(self, info: Info) -> LazyPerson | None:
+        from graphql_api.people.persons import person_of_track
+
+        return await person_of_track(info, self.analysis_key, self.track_id)
 
 
 TRACK_ROWS = RowType(
@@ -80,6 +92,7 @@ TRACK_ROWS = RowType(
         "confidence_sum": "confidence_sum",
     },
     key=Computed(("stored_key",), stored_uuid),
+    analysis_key=Computed(("analysis_id",), stored_uuid),
     mean_confidence=Computed(("confidence_sum", "detection_count"), truediv),
 )
 """How rows become tracks."""
@@ -148,6 +161,10 @@ class Analysis(Node):
     @field("What each zone has counted so far, in the part of the video that is tracked.")
     async def zone_counts(self, info: Info) -> list[ZoneCount]:
         return shown_zone_counts((await _snapshot(info, self.row)).zone_counts)
+
+    @field("How many people it has seen so far; 0 unless it creates people.")
+    async def people_count(self, info: Info) -> int:
+        return (await _snapshot(info, self.row)).people_count
 
     @field("How long it will take from now, as far as can be told; null while it does not run.")
     async def eta_seconds(self, info: Info) -> float | None:
@@ -242,6 +259,7 @@ _COLUMNS = {
     "start_seconds": "start_seconds",
     "end_seconds": "end_seconds",
     "create_people": "create_people",
+    "recreates_people": "recreates_people",
     "overlay": "overlay",
     "crops": "crops",
     "pictures": "pictures",
@@ -319,6 +337,9 @@ class AnalysisProgress:
     counts: list[LabelCount] = strawberry.field(description="Detections and tracks so far, by label.")
     line_counts: list[LineCount] = strawberry.field(description="What each line has counted so far.")
     zone_counts: list[ZoneCount] = strawberry.field(description="What each zone has counted so far.")
+    people_count: int = strawberry.field(
+        description="How many people were seen so far; 0 unless the analysis creates people."
+    )
     eta_seconds: float | None = strawberry.field(description="How long it will take from now.")
     frames_per_second: float | None = strawberry.field(description="Frames analysed a second, while it ran.")
     error_message: str | None = strawberry.field(description="Why it failed.")
@@ -336,6 +357,7 @@ class AnalysisProgress:
             counts=_label_counts(snapshot),
             line_counts=shown_line_counts(snapshot.line_counts),
             zone_counts=shown_zone_counts(snapshot.zone_counts),
+            people_count=snapshot.people_count,
             eta_seconds=snapshot.eta_seconds,
             frames_per_second=snapshot.frames_per_second,
             error_message=snapshot.error_message,

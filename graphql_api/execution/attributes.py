@@ -12,6 +12,12 @@ from strawberry.types.field import StrawberryField
 from graphql_api.execution.shapes import NotPlainError
 
 _DEFINITION = GraphQLCoreConverter.DEFINITION_BACKREF
+READ_AHEAD = "read_ahead"
+"""In the metadata of a field: whether a list may have read its values for all of its objects."""
+
+AHEAD_PREFIX = "ahead_"
+"""What attributes of such values begin with; the response name follows."""
+
 _BASIC_RESOLVER = "_get_basic_result"
 """What Strawberry calls the resolver of a field that has none."""
 
@@ -29,6 +35,15 @@ def attribute_of(field: GraphQLField) -> str | None:
         and definition.python_name.isidentifier()
     )
     return definition.python_name if is_plain else None
+
+
+def read_ahead_attribute(field: GraphQLField, response_name: str) -> str | None:
+    """The attribute that a list gives the values of a field by; None for a field that is never read ahead."""
+    definition = field.extensions.get(_DEFINITION)
+    if not isinstance(definition, StrawberryField) or not definition.metadata.get(READ_AHEAD):
+        return None
+    attribute = f"{AHEAD_PREFIX}{response_name}"
+    return attribute if attribute.isidentifier() and attribute.isascii() else None
 
 
 def can_build(kind: GraphQLObjectType) -> bool:

@@ -1,9 +1,11 @@
 """graphql-core's executor, with plans for selections of plain attributes."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextlib import nullcontext
 from typing import Any, cast
 
-from graphql import GraphQLError, GraphQLObjectType, GraphQLResolveInfo
+from graphql import GraphQLError, GraphQLObjectType, GraphQLOutputType, GraphQLResolveInfo
 from graphql.execution import ExecutionResult
 from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
 from graphql.pyutils import Path, gather_with_cancel
@@ -13,6 +15,13 @@ from typing_extensions import override
 from graphql_api.execution.plans import DocumentPlans, Plan, Plans, find_plan
 from graphql_api.execution.roots import RootPlan, make_root_plan
 from graphql_api.execution.selection import PlannedInfo
+from graphql_api.slices import Slices
+
+_LONG_LIST = 10
+"""Shorter lists are made at once."""
+
+_READS_AT_ONCE = 2
+"""Root fields of one heavy query that are read at the same time."""
 
 
 class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -21,11 +30,21 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
     Args:
         arguments: As graphql-core's executor takes them.
         document_plans: The plans of the document; without, it is graphql-core's executor.
+        slices: If given, the operation is done in slices of the event loop's time.
         options: As Strawberry's and graphql-core's executors take them.
     """
 
-    def __init__(self, *arguments: Any, document_plans: DocumentPlans | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        *arguments: Any,
+        document_plans: DocumentPlans | None = None,
+        slices: Slices | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(*arguments, **options)
+        self._slices = slices
+        if slices is not None:
+            self._reads = asyncio.Semaphore(_READS_AT_ONCE)
         has_middleware = self.middleware_manager is not None and bool(self.middleware_manager.middlewares)
         self.plans: Plans | None = None
         if document_plans is not None and not has_middleware and self.abort_signal is None:
@@ -110,6 +129,84 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
         if parent_type is self.schema.query_type and self.plans is not None and position_context is None:
             self._at_root = field_details_list
         return super().execute_field(parent_type, source, field_details_list, path, position_context)
+
+    @override
+    async def complete_awaitable_value(
+        self,
+        return_type: GraphQLOutputType,
+        field_details_list: FieldDetailsList,
+        info: GraphQLResolveInfo[Any],
+        path: Path,
+        result: Any,
+        position_context: Any,
+    ) -> Any:
+        """Call a resolver and make the result of its field; in a later turn of the event loop if need be."""
+        if self._slices is not None:
+            result = self._in_turn(self._slices, result, info.parent_type is self.schema.query_type)
+        return await super().complete_awaitable_value(
+            return_type, field_details_list, info, path, result, position_context
+        )
+
+    async def _in_turn(self, slices: Slices, result: Any, is_root: bool) -> Any:
+        """What a resolver gives. Those of root fields read a few at a time: others ask the database, too.
+
+        What is below them is read by loaders, which need all that is asked at the same time.
+        """
+        has_begun = False
+        try:
+            async with self._reads if is_root else nullcontext():
+                await slices.next()
+                has_begun = True
+                return await result
+        finally:
+            if not has_begun and isinstance(result, Coroutine):
+                result.close()
+
+    @override
+    def complete_iterable_value(
+        self,
+        item_type: GraphQLOutputType,
+        field_details_list: FieldDetailsList,
+        info: GraphQLResolveInfo[Any],
+        path: Path,
+        items: Iterable[Any],
+        position_context: Any,
+    ) -> Any:
+        """Make the results of the items of a list; a few in each turn of the event loop if need be."""
+        arguments = (item_type, field_details_list, info, path)
+        if self._slices is None or position_context is not None or not isinstance(items, list):
+            return super().complete_iterable_value(*arguments, items, position_context)
+        if len(items) < _LONG_LIST or any(map(self.is_awaitable, items)):
+            return super().complete_iterable_value(*arguments, items, position_context)
+        return self._complete_in_slices(self._slices, items, *arguments)
+
+    async def _complete_in_slices(
+        self,
+        slices: Slices,
+        items: list[Any],
+        item_type: GraphQLOutputType,
+        field_details_list: FieldDetailsList,
+        info: GraphQLResolveInfo[Any],
+        path: Path,
+    ) -> list[Any]:
+        results: list[Any] = []
+        awaitable: list[int] = []
+        try:
+            for index, item in enumerate(items):
+                await slices.next()
+                if self.complete_list_item_value(
+                    item, results, item_type, field_details_list, info, path.add_key(index, None), None
+                ):
+                    awaitable.append(index)
+        except BaseException:
+            if awaitable:
+                self.settle_in_background([results[index] for index in awaitable])
+            raise
+        if awaitable:
+            values = await gather_with_cancel(*[results[index] for index in awaitable])
+            for index, value in zip(awaitable, values, strict=True):
+                results[index] = value
+        return results
 
     @override
     def build_resolve_info(self, *arguments: Any) -> GraphQLResolveInfo[Any]:

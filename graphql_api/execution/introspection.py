@@ -1,14 +1,13 @@
 """Answers about the schema, made beside the event loop and kept."""
 
-import asyncio
 from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any, cast
 
 import orjson
 from graphql import DocumentNode, ExecutionResult, GraphQLSchema
 from graphql.execution import execute
+
+from graphql_api.execution.beside import beside_the_loop
 
 MAX_ANSWERS = 4
 """Most answers that are kept: every tool asks one or two, over and over."""
@@ -20,7 +19,6 @@ class Introspection:
     def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
         self._answers: OrderedDict[tuple[str, str | None, bytes], ExecutionResult] = OrderedDict()
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="introspection")
 
     async def answer(
         self,
@@ -35,13 +33,16 @@ class Introspection:
         if known is not None:
             self._answers.move_to_end(key)
             return known
-        make = partial(
-            execute, self._schema, document, variable_values=variables, operation_name=operation_name
-        )
-        # No field of the introspection waits for anything.
-        made = cast(ExecutionResult, await asyncio.get_running_loop().run_in_executor(self._pool, make))
+        made = await beside_the_loop(self._made, document, operation_name, variables)
         if not made.errors:
             self._answers[key] = made
             if len(self._answers) > MAX_ANSWERS:
                 self._answers.popitem(last=False)
         return made
+
+    def _made(
+        self, document: DocumentNode, operation_name: str | None, variables: dict[str, Any] | None
+    ) -> ExecutionResult:
+        made = execute(self._schema, document, variable_values=variables, operation_name=operation_name)
+        # No field of the introspection waits for anything.
+        return cast(ExecutionResult, made)

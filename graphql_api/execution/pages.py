@@ -39,7 +39,7 @@ class PageBuilder:
         """The results of all edges; None if they have to be made one by one."""
         if not edges:
             return []
-        key = (edges.kind, edges.names, edges.cursor_kind.attributes)
+        key = (edges.kind, edges.names, (*edges.cursor_kind.attributes, *edges.ahead))
         if key not in self._builders:
             if len(self._builders) >= _MAX_BUILDERS:
                 return None
@@ -76,6 +76,8 @@ class _Writer:
         raise NotPlainError
 
     def _of_node(self, attribute: str, shape: Shape) -> str:
+        if attribute in self._sample.ahead:
+            return self._column(lambda edges, _columns: _results(shape, edges.ahead[attribute]))
         make = _result_column(self._sample.kind, attribute, shape)
         return self._column(lambda _edges, columns: make(columns))
 

@@ -8,7 +8,7 @@ from graphql import GraphQLObjectType, GraphQLOutputType, get_nullable_type
 from graphql.execution.collect_fields import FieldDetailsList, collect_subfields
 from graphql.type import is_leaf_type, is_list_type, is_non_null_type, is_object_type
 
-from graphql_api.execution.attributes import attribute_of, can_build
+from graphql_api.execution.attributes import AHEAD_PREFIX, attribute_of, can_build, read_ahead_attribute
 from graphql_api.execution.builders import PlainField, make_builder
 from graphql_api.execution.pages import PageBuilder
 from graphql_api.execution.shapes import Convert, Shape, leaf_shape, list_shape, object_shape
@@ -35,6 +35,8 @@ class Plan:
     """Makes the result of an object: whole, but for the fields in `rest`, which are None in it."""
     rest: Sequence[tuple[str, FieldDetailsList]]
     """Response names and nodes of the fields that graphql-core executes."""
+    ahead: Sequence[tuple[str, FieldDetailsList]] = ()
+    """Attributes that the list around the objects has to give, and the nodes of their fields."""
 
     def attributes(self) -> list[PlainField]:
         """The attributes that it reads."""
@@ -88,9 +90,17 @@ class DocumentPlans:
 
 
 def find_plan(
-    plans: Plans, executor: "CompilingExecutor", parent: GraphQLObjectType, fields: FieldDetailsList
+    plans: Plans,
+    executor: "CompilingExecutor",
+    parent: GraphQLObjectType,
+    fields: FieldDetailsList,
+    *,
+    in_page: bool = False,
 ) -> Plan | None:
-    """The plan for the selection that these fields make on objects of a type; made on first use."""
+    """The plan for the selection that these fields make on objects of a type; made on first use.
+
+    `in_page`: the objects are the nodes of a connection, which may have read ahead.
+    """
     key: tuple[Any, ...] = (
         (parent.name, id(fields[0].node))
         if len(fields) == 1
@@ -101,12 +111,17 @@ def find_plan(
     if len(plans) >= _MAX_PLANS:
         return None
     plans[key] = None
-    plans[key] = plan = _make_plan(plans, executor, parent, fields)
+    plans[key] = plan = _make_plan(plans, executor, parent, fields, in_page=in_page)
     return plan
 
 
 def _make_plan(
-    plans: Plans, executor: "CompilingExecutor", parent: GraphQLObjectType, fields: FieldDetailsList
+    plans: Plans,
+    executor: "CompilingExecutor",
+    parent: GraphQLObjectType,
+    fields: FieldDetailsList,
+    *,
+    in_page: bool,
 ) -> Plan | None:
     if not can_build(parent):
         return None
@@ -122,14 +137,43 @@ def _make_plan(
     if deferred:
         return None
     known: dict[str, PlainField | str | None] = {}
-    rest = []
+    rest, ahead = [], []
     for name, group in groups.items():
         if any(details.fragment_variable_values is not None for details in group):
             return None
         known[name] = _plain_field(plans, executor, parent, group)
+        if known[name] is None and in_page:
+            known[name] = given = _given_field(plans, executor, parent, name, group)
+            if given is not None:
+                ahead.append((given[0], group))
         if known[name] is None:
             rest.append((name, group))
-    return Plan(parent, known, make_builder(parent, known), rest)
+    if rest and ahead:
+        # What the list gives is of no use where graphql-core has to look at each object.
+        rest += [
+            (name, groups[name])
+            for name in groups
+            if (name, groups[name]) not in rest and _is_given(known[name])
+        ]
+        known.update((name, None) for name, _ in rest)
+        ahead = []
+    return Plan(parent, known, make_builder(parent, known), rest, ahead)
+
+
+def _given_field(
+    plans: Plans, executor: "CompilingExecutor", parent: GraphQLObjectType, name: str, group: FieldDetailsList
+) -> PlainField | None:
+    """How to make the result of a field whose values a list of objects may have read ahead."""
+    field = executor.schema.get_field(parent, group[0].node.name.value)
+    attribute = None if field is None else read_ahead_attribute(field, name)
+    if field is None or attribute is None:
+        return None
+    shape = _shape(plans, executor, field.type, group)
+    return None if shape is None else (attribute, shape)
+
+
+def _is_given(field: PlainField | str | None) -> bool:
+    return isinstance(field, tuple) and field[0].startswith(AHEAD_PREFIX)
 
 
 def _plain_field(
@@ -143,12 +187,21 @@ def _plain_field(
     attribute = None if field is None else attribute_of(field)
     if field is None or attribute is None:
         return None
-    shape = _shape(plans, executor, field.type, group)
+    shape = _shape(plans, executor, field.type, group, in_page=_is_edge(parent) and name == "node")
     return None if shape is None else (attribute, shape)
 
 
+def _is_edge(kind: GraphQLObjectType) -> bool:
+    return kind.name.endswith("Edge")
+
+
 def _shape(
-    plans: Plans, executor: "CompilingExecutor", kind: GraphQLOutputType, group: FieldDetailsList
+    plans: Plans,
+    executor: "CompilingExecutor",
+    kind: GraphQLOutputType,
+    group: FieldDetailsList,
+    *,
+    in_page: bool = False,
 ) -> Shape | None:
     nullable = not is_non_null_type(kind)
     inner = kind.of_type if is_non_null_type(kind) else kind
@@ -162,6 +215,6 @@ def _shape(
     if is_leaf_type(inner):
         return leaf_shape(inner, nullable)
     if is_object_type(inner):
-        plan = find_plan(plans, executor, inner, group)
+        plan = find_plan(plans, executor, inner, group, in_page=in_page)
         return None if plan is None or plan.rest else object_shape(plan, nullable)
     return None

@@ -114,6 +114,7 @@ def make_root_plan(
         after = (root_value, operation, variables.coerced, context, is_awaitable, None, None, extensions)
         info: RootInfo = tuple.__new__(RootInfo, (*before, *after))
         info.known_plan = known_plan
+        info.known_variables = variables
         return info
 
     try:

@@ -1,6 +1,7 @@
 """The schema class: Strawberry's, with documents that are checked once and errors made for clients."""
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Any
 
 import strawberry
@@ -21,11 +22,13 @@ from typing_extensions import override
 from graphql_api.errors import forget_frames, present
 from graphql_api.execution.documents import CheckedDocument, DocumentCache, Mistakes
 from graphql_api.execution.executor import CompilingExecutor
+from graphql_api.execution.heavy_lane import HEAVY_COST, HeavyLane, caller_of
 from graphql_api.execution.introspection import Introspection
 from graphql_api.execution.operations import find_operation
 from graphql_api.execution.resolvers import shorten_resolvers
 from graphql_api.execution.roots import RootPlan
 from graphql_api.rules import QueryLimits, check_cost, compile_cost, parse_query, validate_query
+from graphql_api.slices import Slices
 from graphql_api.trusted_documents import TrustedDocuments, TrustedDocumentsError, document_text
 
 MAX_COERCION_ERRORS = 5
@@ -54,7 +57,8 @@ class ApiSchema(strawberry.Schema):
         shorten_resolvers(self)
         self.limits = limits or QueryLimits()
         self.trusted_documents = trusted_documents
-        self.documents = DocumentCache(self._check)
+        self.lane = HeavyLane()
+        self.documents = DocumentCache(self._check, slices=self.lane.slices)
         self._introspection = Introspection(self._schema)
         self._counts_cost = limits is not None
 
@@ -94,25 +98,43 @@ class ApiSchema(strawberry.Schema):
             CannotGetOperationTypeError: The document has no operation of this name.
             InvalidOperationTypeError: Operations of this type are not allowed.
         """
-        checked = await self._checked(query, operation_name, allowed_operation_types)
+        checked = await self._checked(
+            query, operation_name, allowed_operation_types, partial(caller_of, context_value)
+        )
         if isinstance(checked, Mistakes):
             return self._refused(checked.errors)
         operation_name = operation_name or _first_name(checked.document)
         extensions, error = self.cost(checked, operation_name, variable_values)
         if error is not None:
             return self._refused([error])
+        asked = (checked, variable_values, context_value, root_value, operation_name, operation_extensions)
+        if not _is_heavy(checked, operation_name, extensions):
+            return await self._answered(query or "", extensions, *asked)
+        async with self.lane.place(context_value):
+            return await self._answered(query or "", extensions, *asked, self.lane.slices)
+
+    async def _answered(
+        self,
+        query: str,
+        result_extensions: dict[str, Any] | None,
+        checked: CheckedDocument,
+        variables: dict[str, Any] | None,
+        context: Any,
+        root_value: Any,
+        operation_name: str | None,
+        extensions: dict[str, Any] | None,
+        slices: Slices | None = None,
+    ) -> ExecutionResult:
         try:
             if operation_name in checked.introspecting:
-                result = await self._introspection.answer(
-                    query or "", checked.document, operation_name, variable_values
+                result = await self._introspection.answer(query, checked.document, operation_name, variables)
+            else:
+                result = await self._executed(
+                    checked, variables, context, root_value, operation_name, extensions, slices
                 )
-                return self._result(result, extensions)
-            result = await self._executed(
-                checked, variable_values, context_value, root_value, operation_name, operation_extensions
-            )
         except Exception as error:
             return self._refused([GraphQLError(str(error), original_error=error)])
-        return self._result(result, extensions)
+        return self._result(result, result_extensions)
 
     async def _executed(
         self,
@@ -122,6 +144,7 @@ class ApiSchema(strawberry.Schema):
         root_value: Any,
         operation_name: str | None,
         extensions: dict[str, Any] | None,
+        slices: Slices | None,
     ) -> GraphQLExecutionResult:
         options: dict[str, Any] = {
             "operation_name": operation_name,
@@ -130,6 +153,7 @@ class ApiSchema(strawberry.Schema):
             "operation_extensions": extensions,
             "max_coercion_errors": MAX_COERCION_ERRORS,
             "hide_suggestions": self.hides_names,
+            "slices": slices,
         }
         coerced = self._coerced(checked, operation_name, variables)
         root = None if coerced is None else checked.plans.root(operation_name, coerced.coerced)
@@ -191,11 +215,15 @@ class ApiSchema(strawberry.Schema):
         return Mistakes(errors, document) if errors else CheckedDocument(document)
 
     async def _checked(
-        self, query: str | None, operation_name: str | None, allowed: Iterable[OperationType] | None
+        self,
+        query: str | None,
+        operation_name: str | None,
+        allowed: Iterable[OperationType] | None,
+        caller: Callable[[], str],
     ) -> CheckedDocument | Mistakes:
         if not query:
             raise MissingQueryError
-        checked = await self.documents.fetch(query)
+        checked = await self.documents.fetch(query, caller)
         if checked.document is None:
             return checked
         try:
@@ -237,3 +265,12 @@ class ApiSchema(strawberry.Schema):
 def _first_name(document: DocumentNode) -> str | None:
     operation = get_first_operation(document)
     return None if operation is None or operation.name is None else operation.name.value
+
+
+def _is_heavy(
+    checked: CheckedDocument, operation_name: str | None, extensions: dict[str, Any] | None
+) -> bool:
+    """Whether an operation takes the lane for heavy queries, by the cost that `extensions` tell."""
+    if extensions is None or extensions["cost"]["requested"] < HEAVY_COST:
+        return False
+    return find_operation(checked.document, operation_name).operation.value == OperationType.QUERY.value

@@ -1,10 +1,12 @@
 """What a resolver can know of the selection below its field before it reads anything."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import strawberry
-from graphql import get_nullable_type, is_object_type
+from graphql import FieldNode, FragmentSpreadNode, get_nullable_type, is_object_type
 from graphql.execution.collect_fields import FieldDetailsList
+from graphql.execution.values import VariableValues
 from strawberry.schema.schema import _OperationContextAwareGraphQLResolveInfo
 from typing_extensions import override
 
@@ -13,6 +15,10 @@ from graphql_api.rows import CursorKind, Names, RowType
 
 if TYPE_CHECKING:
     from graphql_api.execution.executor import CompilingExecutor
+
+
+Wants = Callable[[str], bool]
+"""Whether a field of this name is asked for."""
 
 
 class PlannedInfo(_OperationContextAwareGraphQLResolveInfo):
@@ -29,15 +35,24 @@ class PlannedInfo(_OperationContextAwareGraphQLResolveInfo):
             return None
         return find_plan(plans, self.executor, kind, self.field_details)
 
+    def all_variables(self) -> VariableValues:
+        """The variables of the operation."""
+        return self.executor.variable_values
+
 
 class RootInfo(PlannedInfo):
     """The same where the plan is known."""
 
     known_plan: Plan
+    known_variables: VariableValues
 
     @override
     def plan(self) -> Plan | None:
         return self.known_plan
+
+    @override
+    def all_variables(self) -> VariableValues:
+        return self.known_variables
 
 
 def selected_columns(info: strawberry.Info[Any, Any], kind: RowType[Any], cursor_kind: CursorKind) -> Names:
@@ -46,6 +61,30 @@ def selected_columns(info: strawberry.Info[Any, Any], kind: RowType[Any], cursor
     plan = raw.plan() if isinstance(raw, PlannedInfo) else None
     attributes = None if plan is None else _attributes(plan, cursor_kind)
     return kind.names if attributes is None else kind.columns_behind(attributes)
+
+
+def selects(info: strawberry.Info[Any, Any], field_name: str) -> bool:
+    """Whether the operation asks for a field of this name anywhere, of whatever type; fragments followed."""
+    raw = info._raw_info
+    waiting: list[Any] = [raw.operation.selection_set]
+    spread: set[str] = set()
+    while waiting:
+        for node in waiting.pop().selections:
+            if isinstance(node, FragmentSpreadNode):
+                if node.name.value not in spread:
+                    spread.add(node.name.value)
+                    waiting.append(raw.fragments[node.name.value].selection_set)
+                continue
+            if isinstance(node, FieldNode) and node.name.value == field_name:
+                return True
+            if node.selection_set is not None:
+                waiting.append(node.selection_set)
+    return False
+
+
+def everything(_field_name: str) -> bool:
+    """The `Wants` of whoever does not know."""
+    return True
 
 
 def _attributes(connection: Plan, cursor_kind: CursorKind) -> set[str] | None:

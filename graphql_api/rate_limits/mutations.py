@@ -55,4 +55,6 @@ async def count_mutation(context: Any) -> None:
     rate = Rate.of("mutation_rate_per_user", context.state.settings.mutation_rate_per_user)
     wait_seconds = await context.state.limiter.hit(rate, str(viewer.user.id))
     if wait_seconds:
-        raise too_often(rate, "You upload, import, start, compare or delete too often", wait_seconds)
+        raise too_often(
+            rate, "You upload, import, start, compare, search by photo or delete too often", wait_seconds
+        )

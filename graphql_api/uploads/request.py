@@ -43,8 +43,9 @@ PREFLIGHT_HEADERS = (
 
 _BATCH_BYTES = 2**20
 
-Admission = Callable[[dict[str, Any], Collection[str]], Awaitable[None]]
-"""Gets the operations, with `FileExpected` where files go, and the names of the variables they are in."""
+Admission = Callable[[dict[str, Any], Collection[str]], Awaitable[int | None]]
+"""Gets the operations, with `FileExpected` where files go, and the names of the variables they are in. Gives
+the size of the largest file that this request may have, if that is less than for any request."""
 
 
 class FileExpected:
@@ -165,6 +166,7 @@ class _Intake:
 
     def __init__(self, storage: AbstractStorage, max_files: int, admit: Admission | None) -> None:
         self._admit = admit
+        self._max_file_bytes: int | None = None
         self.keys: set[str] = set()
         self._storage = storage
         self._max_files = max_files
@@ -202,7 +204,7 @@ class _Intake:
             return
         for name in self._slots.slots:
             self._slots.fill(name, _EXPECTED)
-        await admit(self._operations, self._slots.variables)
+        self._max_file_bytes = await admit(self._operations, self._slots.variables)
 
     def _take_field(self, part: Field) -> None:
         if part.name == "operations" and self._operations is None:
@@ -232,7 +234,7 @@ class _Intake:
         self.keys.add(key)
         try:
             async with self._storage.writer(key) as writer:
-                end = await _write_file(writer, events)
+                end = await _write_file(writer, events, self._max_file_bytes)
         except _TooLargeError:
             self.keys.discard(key)
             end = await _next_of(FileEnd, events)
@@ -246,9 +248,15 @@ class _TooLargeError(Exception):
     """Leaves a writer so that it keeps nothing."""
 
 
-async def _write_file(writer: StorageWriter, events: AsyncGenerator[Event, None]) -> FileEnd:
+async def _write_file(
+    writer: StorageWriter, events: AsyncGenerator[Event, None], max_bytes: int | None
+) -> FileEnd:
+    size_bytes = 0
     async for event in events:
         if isinstance(event, FileData):
+            size_bytes += len(event.data)
+            if max_bytes is not None and size_bytes > max_bytes:
+                raise _TooLargeError
             await writer.write(event.data)
         elif isinstance(event, FileTooLarge):
             raise _TooLargeError

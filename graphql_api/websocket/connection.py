@@ -17,7 +17,7 @@ from domain.accounts.service import Viewer
 from domain.errors import ErrorCode, LimitExceededError, NotSignedInError
 from graphql_api.context import Context
 from graphql_api.errors import UNAUTHENTICATED, UNAVAILABLE, present_fault
-from graphql_api.requests import GraphQLRequest
+from graphql_api.requests import LARGE_BYTES, GraphQLRequest
 from graphql_api.websocket.operation import Operation
 from graphql_api.websocket.outbox import Outbox, SocketClosedError
 from graphql_api.websocket.protocol import (
@@ -118,8 +118,11 @@ class Connection:
 
     async def _serve(self) -> None:
         while (message := await self._receive())["type"] == "websocket.receive":
+            text = message.get("text")
+            if text is not None and len(text) >= LARGE_BYTES:
+                await self._services.schema.lane.slices.next()
             if not self._outbox.is_closed:
-                await self._act(self._protocol.receive(message.get("text")))
+                await self._act(self._protocol.receive(text))
             # Many frames may have come at once; others have their turn between them.
             await asyncio.sleep(0)
 

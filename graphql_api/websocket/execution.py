@@ -6,6 +6,7 @@ steps are taken apart, so that many subscribers can share the execution of an ev
 
 from collections.abc import AsyncIterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import orjson
@@ -18,6 +19,7 @@ from strawberry.utils.await_maybe import await_maybe
 from graphql_api.context import Context
 from graphql_api.execution.documents import CheckedDocument, Mistakes
 from graphql_api.execution.executor import CompilingExecutor
+from graphql_api.execution.heavy_lane import caller_of
 from graphql_api.execution.operations import find_operation
 from graphql_api.execution.schema import ApiSchema
 from graphql_api.requests import GraphQLRequest
@@ -100,7 +102,7 @@ async def prepare(schema: ApiSchema, request: GraphQLRequest, context: Context) 
     Raises:
         RefusedError: The document is wrong, or passes a limit.
     """
-    checked = await schema.documents.fetch(request.query)
+    checked = await schema.documents.fetch(request.query, partial(caller_of, context))
     if isinstance(checked, Mistakes):
         raise _refusal(schema, list(checked.errors))
     try:

@@ -44,17 +44,44 @@ TORCH_DEVICES = (Device.CPU, Device.CUDA, Device.MPS)
 
 
 @dataclass(frozen=True)
+class WeightsBuild:
+    """One file of a network, as one exporter wrote it.
+
+    Args:
+        url: Where this very file is published; empty if we know of no such address.
+        sha256: Checksum of the file.
+        size_bytes: Size of the file.
+        source: Who exported it, and from what.
+    """
+
+    url: str
+    sha256: str
+    size_bytes: int
+    source: str = ""
+
+
+@dataclass(frozen=True)
 class Weights:
     """One file of trained weights; it is used only if size and checksum fit.
 
     Its `url` is empty if we know of no address where the file is published: then only the weights folder
-    and the mirror are looked in.
+    and the mirror are looked in. What was measured, and the fingerprint, are of this file.
+
+    `others` are files of the same name and the same trained network that other exporters wrote. They find the
+    same up to rounding, and are taken as well.
     """
 
     file_name: str
     url: str
     sha256: str
     size_bytes: int
+    source: str = ""
+    others: tuple[WeightsBuild, ...] = ()
+
+    @property
+    def builds(self) -> tuple[WeightsBuild, ...]:
+        """Every file that may be used, this one first."""
+        return (WeightsBuild(self.url, self.sha256, self.size_bytes, self.source), *self.others)
 
 
 @dataclass(frozen=True)
@@ -98,7 +125,9 @@ class MLModelSpec:
         known_limits: Where it fails.
         embedding_size: How many numbers describe one thing; None if it describes nothing.
         needs_landmarks: Whether it describes faces by their landmarks, not their boxes.
+        gives_landmarks: Whether it finds the five landmarks of each face: eyes, nose, corners of the mouth.
         same_similarity: The cosine similarity from which two descriptions are taken to be of one person.
+        suggest_similarity: From which they may be: people are asked. None: as `same_similarity`.
         keeps_quality_in_bfloat16: Whether it was measured to find nearly the same in bfloat16, for FAST.
         options: The options of the implementation with their values for this model.
         revision: Raise it when the same frame gives other detections than before, so that detections
@@ -123,7 +152,9 @@ class MLModelSpec:
     known_limits: str = ""
     embedding_size: int | None = None
     needs_landmarks: bool = False
+    gives_landmarks: bool = False
     same_similarity: float | None = None
+    suggest_similarity: float | None = None
     keeps_quality_in_bfloat16: bool = False
     options: Mapping[str, OptionValue] = field(default_factory=dict)
     revision: int = 1

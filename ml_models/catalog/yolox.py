@@ -1,9 +1,14 @@
 """YOLOX, which finds the things of COCO."""
 
-from ml_models.catalog.spec import ONNX_DEVICES, MLModelSpec, MLTask, Weights
+from ml_models.catalog.spec import ONNX_DEVICES, MLModelSpec, MLTask, Weights, WeightsBuild
 from ml_models.coco import COCO_LABELS
 
 _RELEASE = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"
+
+_NANO_EXPORT = (
+    "https://raw.githubusercontent.com/Kazuhito00/YOLOX-ONNX-TFLite-Sample/"
+    "3d4f1119d0694200671c08069ecb847aa0d8495a/model"
+)
 
 _TRAINING_DATA = "COCO 2017: photos from Flickr under various Creative Commons licences"
 
@@ -39,9 +44,19 @@ YOLOX = (
         implementation="ml_models.yolox.model:YOLOX",
         weights=Weights(
             file_name="yolox_nano.onnx",
-            url=f"{_RELEASE}/yolox_nano.onnx",
+            url=f"{_NANO_EXPORT}/yolox_nano.onnx",
             sha256="695e750a5d5754bb5a8d5325643b59282191a7e7a564e435a415fd3c578eab14",
             size_bytes=3_660_092,
+            source="Kazuhito00/YOLOX-ONNX-TFLite-Sample: yolox_nano.pth of Megvii's release 0.1.1rc0, "
+            "exported with PyTorch 1.10",
+            others=(
+                WeightsBuild(
+                    url=f"{_RELEASE}/yolox_nano.onnx",
+                    sha256="c789161ed43c8269fcd4e67c67eeeb4e80c622da2eb296a20bc6007bd18a0b7d",
+                    size_bytes=3_659_407,
+                    source="Megvii's release 0.1.1rc0, exported with PyTorch 1.7",
+                ),
+            ),
         ),
         devices=ONNX_DEVICES,
         floor_confidence=0.1,

@@ -1,7 +1,7 @@
 """A polygon of the frame outside of which nothing counts."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -65,9 +65,13 @@ class Region:
             detections = moved(detections, self._part[0], self._part[1])
         if not len(detections):
             return detections
-        centers = (detections.xyxy[:, :2] + detections.xyxy[:, 2:]) / 2
+        return cast(sv.Detections, detections[self.has(detections.xyxy)])
+
+    def has(self, boxes: NDArray[Any]) -> NDArray[np.bool_]:
+        """Which boxes (n, 4), xmin, ymin, xmax, ymax in pixels of the frame, are in the region."""
+        centers = (boxes[:, :2] + boxes[:, 2:]) / 2
         inside = [cv2.pointPolygonTest(self._polygon, (float(x), float(y)), False) >= 0 for x, y in centers]
-        return cast(sv.Detections, detections[np.array(inside)])
+        return np.array(inside, dtype=np.bool_)
 
     def mask(self, width: int, height: int) -> NDArray[np.bool_]:
         """Which cells (height, width) of a grid over the frame the region touches."""

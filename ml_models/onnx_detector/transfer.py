@@ -15,6 +15,7 @@ _PLAIN = (
     "default_confidence",
     "revision",
 )
+_FILE = ("file_name", "url", "sha256", "size_bytes")
 
 
 def spec_values(spec: MLModelSpec) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def spec_values(spec: MLModelSpec) -> dict[str, Any]:
         "labels": list(spec.labels),
         "input_size": spec.input_size,
         "options": dict(spec.options),
-        "weights": None if spec.weights is None else vars(spec.weights),
+        "weights": None if spec.weights is None else {name: getattr(spec.weights, name) for name in _FILE},
     }
 
 

@@ -122,6 +122,12 @@ class LabelTracker:
             self._following.pop(label, None)
         return cast("list[int]", ids.tolist())
 
+    def cut(self) -> None:
+        """Another shot begins with the next frame: no track goes on, whatever lies in its place."""
+        self._trackers.clear()
+        self._following.clear()
+        self._numbers.clear()
+
     def live_numbers(self) -> set[int]:
         """The numbers that a later frame may still be given, of those given so far."""
         return set(self._live().values())

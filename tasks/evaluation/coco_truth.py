@@ -2,7 +2,8 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,29 @@ PICTURES = "pictures"
 _ID_NAMES = ("track_id", "instance_id")
 
 
-def read_coco(path: Path) -> Iterator[tuple[str, Sequence[str] | None, Truth]]:
-    """Name, pictures and ground truth of each video.
+@dataclass(frozen=True)
+class CocoSequence:
+    """A video, or pictures, and what is to be found in it.
+
+    Args:
+        name: Of the file of the video; `PICTURES` for pictures.
+        pictures: Names of their files; None for a video.
+        truth: The ground truth.
+        digests: The SHA-256 of files that say theirs, by name.
+    """
+
+    name: str
+    pictures: Sequence[str] | None
+    truth: Truth
+    digests: Mapping[str, str]
+
+
+def read_coco(path: Path) -> Iterator[CocoSequence]:
+    """The sequences of a file.
 
     An image belongs to a video if it has a `frame_index` (from 0) and names the video with `video`, or with
-    `video_id` that points into `videos`. Others are pictures: for those the second entry lists the file
-    names, and their frames are numbered in that order. Tracks are judged if annotations have a `track_id`.
+    `video_id` that points into `videos`. Others are pictures; their frames are numbered in the order of their
+    names. Tracks are judged if annotations have a `track_id`. Videos and pictures may have a `sha256`.
 
     Raises:
         GroundTruthError: It is not in COCO's form.
@@ -34,9 +52,14 @@ def read_coco(path: Path) -> Iterator[tuple[str, Sequence[str] | None, Truth]]:
         raise GroundTruthError(f"{path} is no COCO ground truth: {type(error).__name__}: {error}") from error
 
 
-def _sequences(document: dict[str, Any]) -> Iterator[tuple[str, Sequence[str] | None, Truth]]:
+def _sequences(document: dict[str, Any]) -> Iterator[CocoSequence]:
     categories = {one["id"]: str(one["name"]) for one in document["categories"]}
-    videos = {one["id"]: str(one.get("name") or one["file_name"]) for one in document.get("videos", [])}
+    videos = {one["id"]: _name(one) for one in document.get("videos", [])}
+    digests = {
+        _name(one): str(one["sha256"])
+        for one in (*document.get("videos", []), *document["images"])
+        if one.get("sha256") is not None
+    }
     images: dict[str | None, list[dict[str, Any]]] = defaultdict(list)
     for image in document["images"]:
         images[_video_of(image, videos)].append(image)
@@ -48,10 +71,14 @@ def _sequences(document: dict[str, Any]) -> Iterator[tuple[str, Sequence[str] | 
             pictures = sorted(its_images, key=lambda image: str(image["file_name"]))
             frames = {image["id"]: number for number, image in enumerate(pictures)}
             names = [str(image["file_name"]) for image in pictures]
-            yield PICTURES, names, _truth(frames, by_image, categories)
+            yield CocoSequence(PICTURES, names, _truth(frames, by_image, categories), digests)
         else:
             frames = {image["id"]: int(image["frame_index"]) for image in its_images}
-            yield video, None, _truth(frames, by_image, categories)
+            yield CocoSequence(video, None, _truth(frames, by_image, categories), digests)
+
+
+def _name(video_or_image: dict[str, Any]) -> str:
+    return str(video_or_image.get("name") or video_or_image["file_name"])
 
 
 def _video_of(image: dict[str, Any], videos: dict[Any, str]) -> str | None:

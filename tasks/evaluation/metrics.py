@@ -24,6 +24,7 @@ from trackers.eval import (
 )
 
 from tasks.evaluation.errors import EvaluationError
+from tasks.evaluation.hits import Hits, count_hits
 from tasks.evaluation.run import Found, tracked_rows
 from tasks.evaluation.truth import ONE_CLASS, Truth
 
@@ -47,6 +48,8 @@ class Scores:
         id_switches: How often a thing changed its number.
         truth_boxes: What is to be found.
         truth_tracks: How many things that are.
+        recall: The share of the boxes that was found, at the threshold, with an IoU of 0.50.
+        precision: The share of what was found that is right, likewise.
     """
 
     ap: float | None
@@ -57,6 +60,8 @@ class Scores:
     id_switches: int | None
     truth_boxes: int
     truth_tracks: int | None
+    recall: float | None
+    precision: float | None
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,8 @@ class Judged:
     found: Found
     tracking: tuple[TrackScores, ...]
     """One for each label; empty where the ground truth names no tracks."""
+    hits: Hits
+    """At the threshold."""
 
     @property
     def scores(self) -> Scores:
@@ -88,7 +95,9 @@ class Judged:
         return total([self])
 
 
-def judge(name: str, truth: Truth, found: Found, labels: Sequence[str]) -> Judged:
+def judge(
+    name: str, truth: Truth, found: Found, labels: Sequence[str], min_confidence: float = 0.0
+) -> Judged:
     """Compare what was found with what was to be found.
 
     Args:
@@ -96,6 +105,7 @@ def judge(name: str, truth: Truth, found: Found, labels: Sequence[str]) -> Judge
         truth: If its label is `ONE_CLASS`, all that was found counts as one class.
         found: By `run_sequence`.
         labels: Those that count, of the ground truth of all sequences.
+        min_confidence: The threshold of recall and precision.
     """
     truth = truth.of_labels(labels)
     tracking = []
@@ -109,7 +119,8 @@ def judge(name: str, truth: Truth, found: Found, labels: Sequence[str]) -> Judge
                     tracking.append(_track_scores(Path(folder), of_label, found, label))
     frames = truth.annotated_frames
     frame_count = found.frame_count if frames is None else len(frames)
-    return Judged(name, frame_count, tuple(labels), truth, found, tuple(tracking))
+    hits = _hits(truth, found, labels, frame_count, min_confidence)
+    return Judged(name, frame_count, tuple(labels), truth, found, tuple(tracking), hits)
 
 
 def total(judged: Sequence[Judged]) -> Scores:
@@ -117,8 +128,9 @@ def total(judged: Sequence[Judged]) -> Scores:
     precision = _average_precision(judged)
     results = [result for one in judged for result in one.tracking]
     truth_boxes = sum(int((~one.truth.ignored).sum()) for one in judged)
+    hits = sum((one.hits for one in judged), Hits())
     if not results:
-        return Scores(*precision, None, None, None, None, truth_boxes, None)
+        return Scores(*precision, None, None, None, None, truth_boxes, None, hits.recall, hits.precision)
     clear = CLEARMetrics.from_dict(aggregate_clear_metrics([one.clear.to_dict() for one in results]))
     identity = IdentityMetrics.from_dict(
         aggregate_identity_metrics([one.identity.to_dict() for one in results])
@@ -139,6 +151,8 @@ def total(judged: Sequence[Judged]) -> Scores:
         id_switches=int(clear.IDSW),
         truth_boxes=truth_boxes,
         truth_tracks=truth_tracks,
+        recall=hits.recall,
+        precision=hits.precision,
     )
 
 
@@ -164,6 +178,26 @@ def _average_precision(judged: Sequence[Judged]) -> tuple[float | None, float | 
         return None, None
     result = metric.compute()
     return float(result.map50_95), float(result.map50)
+
+
+def _hits(truth: Truth, found: Found, labels: Sequence[str], frame_count: int, min_confidence: float) -> Hits:
+    """Label by label, in the frames that count."""
+    frames = truth.annotated_frames
+    counted = range(frame_count) if frames is None else sorted(frames)
+    truth_rows, found_rows = _rows_by_frame(truth.frames), _rows_by_frame(found.frames)
+    hits = Hits()
+    for frame in counted:
+        for label in labels:
+            here = [row for row in truth_rows.get(frame, []) if truth.labels[row] == label]
+            rows = [
+                row
+                for row in found_rows.get(frame, [])
+                if _is_of(found, row, label) and found.confidences[row] >= min_confidence
+            ]
+            boxes = np.array([found.boxes[row] for row in rows], dtype=np.float64).reshape(-1, 4)
+            confidences = [found.confidences[row] for row in rows]
+            hits += count_hits(truth.boxes[here].reshape(-1, 4), truth.ignored[here], boxes, confidences)
+    return hits
 
 
 def _rows_by_frame(frames: Iterable[int]) -> dict[int, list[int]]:

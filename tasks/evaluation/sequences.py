@@ -1,12 +1,12 @@
 """The videos of a folder and their ground truth."""
 
 import configparser
-from collections.abc import Sequence
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from tasks.evaluation.coco_truth import read_coco
+from tasks.evaluation.coco_truth import CocoSequence, read_coco
 from tasks.evaluation.errors import GroundTruthError
 from tasks.evaluation.truth import Truth, read_mot
 
@@ -26,10 +26,17 @@ class TruthFormat(StrEnum):
 
 @dataclass(frozen=True)
 class Pictures:
-    """Frames as files, in order."""
+    """Frames as files, in order.
+
+    Args:
+        paths: The files.
+        frames_per_second: How fast they follow each other.
+        is_video: Whether they do: else each is for itself.
+    """
 
     paths: tuple[Path, ...]
     frames_per_second: float = _DEFAULT_FPS
+    is_video: bool = True
 
 
 @dataclass(frozen=True)
@@ -41,11 +48,18 @@ class LabelledSequence:
     truth: Truth
 
 
-def find_sequences(folder: Path, truth_format: TruthFormat | None = None) -> list[LabelledSequence]:
+def find_sequences(
+    folder: Path, truth_format: TruthFormat | None = None, media: Path | None = None
+) -> list[LabelledSequence]:
     """The sequences of a folder, in order of their names.
 
     COCO: `annotations.json`, whose images name a video and a frame, or are pictures. MOT: folders with
     `gt/gt.txt` and a video or `img1/`, and `CLIP.txt` beside `CLIP.mp4`.
+
+    Args:
+        folder: Of the ground truth.
+        truth_format: Its form; None: COCO where there is an `annotations.json`, else MOT.
+        media: Where videos and the pictures of COCO lie that are not in the folder itself.
 
     Raises:
         GroundTruthError: There are none, or one cannot be read.
@@ -56,14 +70,14 @@ def find_sequences(folder: Path, truth_format: TruthFormat | None = None) -> lis
         truth_format = TruthFormat.COCO if (folder / COCO_FILE).is_file() else TruthFormat.MOT
     if truth_format is TruthFormat.COCO:
         return [
-            LabelledSequence(name, _coco_source(folder, name, pictures), truth)
-            for name, pictures, truth in read_coco(folder / COCO_FILE)
+            LabelledSequence(one.name, _coco_source(media or folder, one), one.truth)
+            for one in read_coco(folder / COCO_FILE)
         ]
-    found = [_of_folder(path.parent.parent) for path in sorted(folder.glob("*/gt/gt.txt"))]
+    found = [_of_folder(path.parent.parent, media) for path in sorted(folder.glob("*/gt/gt.txt"))]
     if (folder / "gt" / "gt.txt").is_file():
-        found.append(_of_folder(folder))
+        found.append(_of_folder(folder, media))
     for path in sorted(folder.glob("*.txt")):
-        video = _video(folder, path.stem)
+        video = _video(media or folder, path.stem)
         if video is not None:
             found.append(LabelledSequence(path.stem, video, read_mot(path)))
     if not found:
@@ -73,13 +87,13 @@ def find_sequences(folder: Path, truth_format: TruthFormat | None = None) -> lis
     return found
 
 
-def _of_folder(folder: Path) -> LabelledSequence:
+def _of_folder(folder: Path, media: Path | None) -> LabelledSequence:
     truth = read_mot(folder / "gt" / "gt.txt")
     pictures = sorted(path for path in folder.glob("img1/*") if path.suffix.lower() in _PICTURES)
     if pictures:
         return LabelledSequence(folder.name, Pictures(tuple(pictures), _frames_per_second(folder)), truth)
     inside = sorted(path for path in folder.iterdir() if path.suffix.lower() in _VIDEOS)
-    video = inside[0] if len(inside) == 1 else _video(folder.parent, folder.name)
+    video = inside[0] if len(inside) == 1 else _video(media or folder.parent, folder.name)
     if video is None:
         raise GroundTruthError(f"{folder} has neither pictures in img1/ nor one video.")
     return LabelledSequence(folder.name, video, truth)
@@ -99,14 +113,19 @@ def _frames_per_second(folder: Path) -> float:
     return rate if rate > 0 else _DEFAULT_FPS
 
 
-def _coco_source(folder: Path, name: str, pictures: Sequence[str] | None) -> Path | Pictures:
-    if pictures is not None:
-        paths = tuple(folder / picture for picture in pictures)
-        missing = next((path for path in paths if not path.is_file()), None)
-        if missing is not None:
-            raise GroundTruthError(f"There is no picture {missing}.")
-        return Pictures(paths)
-    path = folder / name
-    if not path.is_file():
-        raise GroundTruthError(f"There is no video {path}.")
-    return path
+def _coco_source(folder: Path, sequence: CocoSequence) -> Path | Pictures:
+    names = (sequence.name,) if sequence.pictures is None else sequence.pictures
+    paths = tuple(folder / name for name in names)
+    kind = "video" if sequence.pictures is None else "picture"
+    for name, path in zip(names, paths, strict=True):
+        if not path.is_file():
+            raise GroundTruthError(f"There is no {kind} {path}.")
+        digest = sequence.digests.get(name)
+        if digest is not None and digest != _sha256(path):
+            raise GroundTruthError(f"{path} is not the {kind} that was labelled: its SHA-256 is another.")
+    return paths[0] if sequence.pictures is None else Pictures(paths, is_video=False)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

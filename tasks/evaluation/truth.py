@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +61,21 @@ class Truth:
 
     def of_labels(self, labels: Collection[str]) -> "Truth":
         """Only the boxes of these labels."""
-        rows = np.array([label in labels for label in self.labels], dtype=bool)
+        return self._rows(np.array([label in labels for label in self.labels], dtype=bool))
+
+    def of_stride(self, frame_stride: int, frame_count: int) -> "Truth":
+        """Only the frames, of so many, whose index is a multiple of the stride."""
+        if frame_stride == 1:
+            return self
+        frames = range(frame_count) if self.annotated_frames is None else self.annotated_frames
+        kept = frozenset(frame for frame in frames if frame % frame_stride == 0)
+        return replace(self._rows(self.frames % frame_stride == 0), annotated_frames=kept)
+
+    def ignoring(self, rows: npt.NDArray[np.bool_]) -> "Truth":
+        """The same, but these boxes do not count either."""
+        return replace(self, ignored=self.ignored | rows)
+
+    def _rows(self, rows: npt.NDArray[np.bool_]) -> "Truth":
         return Truth(
             self.frames[rows],
             self.ids[rows],

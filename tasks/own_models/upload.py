@@ -18,7 +18,7 @@ from domain.own_models.service import (
     create_own_model,
 )
 from domain.videos.stored_file import drop
-from ml_models.catalog import all_specs
+from ml_models.catalog import all_specs, broken_models
 from settings import Settings
 from storage.base import AbstractStorage
 from tasks.process.errors import JobError, ProcessDiedError
@@ -84,7 +84,7 @@ async def upload_own_model(
             await storage.download(file.storage_key, path)
             checked = await _check(settings, path, file, config)
     name = checked["name"]
-    if name in all_specs():
+    if name in all_specs() or any(model.name == name for model in broken_models()):
         raise InvalidError(f"There is a model {name} already: choose another name.", ("config", "name"))
     await check_name_is_free(name)
     new = NewOwnModel(name, file.storage_key, file.size_bytes, file.sha256, checked)

@@ -35,6 +35,12 @@ JOBS: dict[str, str] = {
     "track": "tasks.process.track:track_segment",
     "get_ready_to_check": "tasks.process.check_model:get_ready",
     "check_model": "tasks.process.check_model:check_model",
+    "compare_begin": "tasks.process.compare:begin",
+    "compare_add": "tasks.process.compare:add",
+    "compare_result": "tasks.process.compare:result",
+    "identify": "tasks.process.identify:identify",
+    "get_ready_for_photos": "tasks.process.photo:get_ready",
+    "find_faces": "tasks.process.photo:find_faces",
     "summarise": "tasks.process.summarise:summarise",
 }
 """Request kind → the function that does it, imported on first use."""

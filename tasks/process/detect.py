@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -13,8 +13,9 @@ import supervision as sv
 from media.frames import DecodedFrame, decode_frames
 from media.segments import SegmentPlan
 from ml_models.looking.between import SURE_SHARE
+from ml_models.looking.cuts import GRID, CutFinder
 from tasks.process.look import look_at, region_of
-from tasks.process.looks import FrameDetections, Looks
+from tasks.process.looks import Frame, FrameDetections, Looks
 from tasks.process.models import LoadedModel, loaded_model
 from tasks.process.protocol import Message
 from tasks.process.report import Report
@@ -45,8 +46,9 @@ def detect_segment(values: dict[str, Any], blobs: Sequence[bytes], report: Repor
         on_packet=report.counter("packets_read"),
     )
     looks = _looks(model, values, plan, report)
+    cuts = CutFinder()
     with contextlib.closing(frames):
-        for found in looks(frames):
+        for found in looks(_looked_through(frames, cuts)):
             labels, confidences = _add(builder, found)
             counts.update(
                 label
@@ -55,7 +57,14 @@ def detect_segment(values: dict[str, Any], blobs: Sequence[bytes], report: Repor
             )
             frames_done += 1
             report({"frames_done": frames_done, "counts": counts})
-    return Message("result", {"frames_done": frames_done, "counts": counts}, [builder.build().to_parquet()])
+    table = builder.build(cuts.frame_indices, cuts.edges)
+    return Message("result", {"frames_done": frames_done, "counts": counts}, [table.to_parquet()])
+
+
+def _looked_through(frames: Iterable[DecodedFrame], cuts: CutFinder) -> Iterator[DecodedFrame]:
+    for frame in frames:
+        cuts.add(frame.index, frame.luma(*GRID))
+        yield frame
 
 
 def _looks(model: LoadedModel, values: dict[str, Any], plan: SegmentPlan, report: Report) -> Looks:
@@ -63,7 +72,7 @@ def _looks(model: LoadedModel, values: dict[str, Any], plan: SegmentPlan, report
     region = region_of(options, plan.width, plan.height)
     look = look_at(lambda image: model.analyze(image, report), options, region)
 
-    def look_at_frame(frame: DecodedFrame) -> sv.Detections:
+    def look_at_frame(frame: Frame) -> sv.Detections:
         return look(frame.image())
 
     return Looks(

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import supervision as sv
+from numpy.typing import NDArray
 
-from media.frames import DecodedFrame
 from ml_models.looking.between import MOST_STEPS, Decided, LooksBetween
 from ml_models.looking.motion import MotionGate
 from ml_models.looking.region import Region
@@ -16,6 +17,21 @@ _HELD_BYTES = 256 * 2**20
 """What frames that wait to be decided may take."""
 _BYTES_A_PIXEL = 3
 """At most, of the formats that decoders give."""
+
+
+class Frame(Protocol):
+    """What is needed of a frame, such as of `media.frames.DecodedFrame`."""
+
+    index: int
+    timestamp_seconds: float
+
+    def image(self) -> NDArray[np.uint8]:
+        """BGR uint8 (height, width, 3)."""
+        ...
+
+    def luma(self, width: int, height: int, /) -> NDArray[np.uint8]:
+        """Its brightness, uint8 (height, width), averaged down to that size."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +48,7 @@ class FrameDetections:
 class _Scene:
     """A frame, and index and time of the still ones after it, which show the same."""
 
-    frame: DecodedFrame
+    frame: Frame
     still: list[tuple[int, float]] = field(default_factory=list)
 
 
@@ -54,7 +70,7 @@ class Looks:
 
     def __init__(
         self,
-        look: Callable[[DecodedFrame], sv.Detections],
+        look: Callable[[Frame], sv.Detections],
         options: Mapping[str, Any],
         size: tuple[int, int],
         region: Region | None,
@@ -68,7 +84,7 @@ class Looks:
         self._most_steps = max(1, min(MOST_STEPS, most_held))
         self._sure_confidence = sure_confidence
 
-    def __call__(self, frames: Iterable[DecodedFrame]) -> Iterator[FrameDetections]:
+    def __call__(self, frames: Iterable[Frame]) -> Iterator[FrameDetections]:
         """Every frame with its detections."""
         scenes = self._scenes(frames)
         for decided in self._sparsely(scenes) if self._is_fast else self._each(scenes):
@@ -77,7 +93,7 @@ class Looks:
             for index, timestamp_seconds in decided.picture.still:
                 yield FrameDetections(index, timestamp_seconds, detections, is_looked_at=False)
 
-    def _scenes(self, frames: Iterable[DecodedFrame]) -> Iterator[_Scene]:
+    def _scenes(self, frames: Iterable[Frame]) -> Iterator[_Scene]:
         if self._gate is None:
             yield from map(_Scene, frames)
             return

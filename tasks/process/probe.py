@@ -28,6 +28,7 @@ def probe_video(values: dict[str, Any], blobs: Sequence[bytes], report: Report) 
         "has_audio": found.has_audio,
         "time_base": str(Fraction(found.timeline.time_base)),
         "timeline_kind": found.timeline.kind.value,
+        "recorded_at": None if found.recorded_at is None else found.recorded_at.isoformat(),
     }
     image = representative_image(values["source"], found.timeline, on_packet=on_packet)
     return Message("result", facts, [found.timeline.to_bytes(), thumbnail_jpeg(image)])

@@ -2,7 +2,7 @@
 
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ml_models.looking.cuts import is_cut
 from ml_models.tracking.base import NO_TRACK, TrackingParameters
 from ml_models.tracking.label_tracker import LabelTracker
 from tasks.counting.counter import TrackCounter
@@ -41,7 +42,8 @@ def track_segment(values: dict[str, Any], blobs: Sequence[bytes], report: Report
 
     The first blobs are the `SegmentTable` of each, `values["segments"]` in number, one by default; those
     after them, if there are any, are the tracker and the counter as the segment before left them, and
-    `values["tracks"]` are the tracks so far. Trackers see every detection the model stores, since some keep a
+    `values["tracks"]` are the tracks so far and `values["edge"]` the brightness of the last frame, in
+    hexadecimal. Tracks end at cuts. Trackers see every detection the model stores, since some keep a
     track alive by weak ones; the answer's blobs hold those that pass the threshold, segment by segment, then
     the tracker, and the counter where `values["counting"]` says what to count.
     """
@@ -89,11 +91,13 @@ def _track(
     touched: dict[int, None] = {}
     answers = []
     frames_skipped = 0
+    edge = bytes.fromhex(values.get("edge", ""))
     for done, table in enumerate(tables, 1):
         stored = SegmentTable.from_parquet(table)
+        cuts, edge = _cuts(stored, edge)
         frames_skipped += stored.frames_skipped
         segment = stored.kept(0.0, values["labels"])
-        tracked = _tracked(segment, tracker, on_frame).kept(values["min_confidence"], None)
+        tracked = _tracked(segment, tracker, cuts, on_frame).kept(values["min_confidence"], None)
         touched |= dict.fromkeys(_extend(tracks, tracked.detections))
         if counter is not None:
             count_table(counter, tracked)
@@ -104,6 +108,8 @@ def _track(
         "result",
         {
             "tracks": [asdict(track) for track in tracks.values()],
+            "live": sorted(tracker.live_numbers()),
+            "edge": edge.hex(),
             "touched": list(touched),
             "frames_skipped": frames_skipped,
             "tracks_by_label": Counter(track.label for track in tracks.values()),
@@ -113,8 +119,26 @@ def _track(
     )
 
 
-def _tracked(segment: SegmentTable, tracker: LabelTracker, on_frame: Callable[[], None]) -> SegmentTable:
-    ids = _track_ids(segment, tracker, on_frame)
+def _cuts(segment: SegmentTable, edge: bytes) -> tuple[frozenset[int], bytes]:
+    """The frames with which another shot begins, and the brightness of the last frame.
+
+    Args:
+        segment: As it was detected.
+        edge: The brightness of the frame before it, if there is one.
+    """
+    cuts = set(segment.cuts.tolist())
+    if not segment.edges:
+        return frozenset(cuts), edge
+    first, last = np.frombuffer(segment.edges, np.uint8).reshape(2, -1)
+    if edge and is_cut(np.frombuffer(edge, np.uint8), first):
+        cuts.add(int(segment.frame_index[0]))
+    return frozenset(cuts), last.tobytes()
+
+
+def _tracked(
+    segment: SegmentTable, tracker: LabelTracker, cuts: Container[int], on_frame: Callable[[], None]
+) -> SegmentTable:
+    ids = _track_ids(segment, tracker, cuts, on_frame)
     table = segment.detections.append_column(
         TRACKED_SCHEMA.field("track_id"), pa.array(ids, pa.int32(), mask=ids == NO_TRACK)
     )
@@ -122,7 +146,7 @@ def _tracked(segment: SegmentTable, tracker: LabelTracker, on_frame: Callable[[]
 
 
 def _track_ids(
-    segment: SegmentTable, tracker: LabelTracker, on_frame: Callable[[], None]
+    segment: SegmentTable, tracker: LabelTracker, cuts: Container[int], on_frame: Callable[[], None]
 ) -> npt.NDArray[np.int64]:
     """The track of each detection, `NO_TRACK` for none; the tracker sees every frame, also empty ones."""
     table = segment.detections
@@ -133,7 +157,10 @@ def _track_ids(
     starts = np.searchsorted(frames, segment.frame_index, side="left")
     ends = np.searchsorted(frames, segment.frame_index, side="right")
     ids = np.full(len(table), NO_TRACK, dtype=np.int64)
-    for start, end, timestamp_seconds in zip(starts, ends, segment.timestamp_seconds.tolist(), strict=True):
+    frame_numbers, times = segment.frame_index.tolist(), segment.timestamp_seconds.tolist()
+    for index, start, end, timestamp_seconds in zip(frame_numbers, starts, ends, times, strict=True):
+        if index in cuts:
+            tracker.cut()
         frame = slice(start, end)
         ids[frame] = tracker.update_boxes(boxes[frame], confidences[frame], labels[frame], timestamp_seconds)
         on_frame()

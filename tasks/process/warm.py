@@ -11,6 +11,7 @@ from tasks.process.report import Report
 def warm(values: dict[str, Any], blobs: Sequence[bytes], report: Report) -> Message:
     """Import what work needs. All of it stays, so the garbage collector need not look at it again."""
     import tasks.process.detect
+    import tasks.process.identify
     import tasks.process.probe
     import tasks.process.summarise
     import tasks.process.track  # noqa: F401 - imported for the time it saves later

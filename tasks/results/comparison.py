@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -49,9 +50,12 @@ class Comparison:
         matched: Pairs of detections of one label whose boxes overlap by at least `MATCH_IOU`.
         mean_iou: Of these; None if there are none.
         iou_histogram: Pairs by IoU in ten equal steps from 0 to 1; also pairs too far apart to match.
+        matched_track_count: Tracks of both that follow the same thing.
+        lost_track_count: Tracks of the first run without a partner.
+        new_track_count: Tracks of the second run without a partner.
         tracks: Matched tracks, the longest first.
-        lost_track_ids: Tracks of the first run without a partner.
-        new_track_ids: Tracks of the second run without a partner.
+        lost_track_ids: Numbers of the lost ones, in order.
+        new_track_ids: Numbers of the new ones, in order.
     """
 
     frames: int
@@ -59,9 +63,25 @@ class Comparison:
     matched: int
     mean_iou: float | None
     iou_histogram: tuple[int, ...]
+    matched_track_count: int
+    lost_track_count: int
+    new_track_count: int
     tracks: tuple[TrackPair, ...]
     lost_track_ids: tuple[int, ...]
     new_track_ids: tuple[int, ...]
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> "Comparison":
+        """What `dataclasses.asdict` made of one, after a way through JSON."""
+        lists = ("iou_histogram", "lost_track_ids", "new_track_ids")
+        return cls(
+            **{
+                **values,
+                **{name: tuple(values[name]) for name in lists},
+                "labels": tuple(LabelComparison(**label) for label in values["labels"]),
+                "tracks": tuple(TrackPair(**pair) for pair in values["tracks"]),
+            }
+        )
 
     @property
     def detections_a(self) -> int:
@@ -189,12 +209,14 @@ class Comparer:
     def _arrays(self, table: SegmentTable) -> _Detections:
         rows = table.detections
         numbers = self._label_numbers
-        labels = [numbers.setdefault(label, len(numbers)) for label in rows["label"].to_pylist()]
+        names = rows["label"].combine_chunks().dictionary_encode()
+        number_of = [numbers.setdefault(label, len(numbers)) for label in names.dictionary.to_pylist()]
+        labels = np.array(number_of, dtype=np.int64)[names.indices.to_numpy()]
         corners = [rows[name].to_numpy().astype(np.float64) for name in ("x1", "y1", "x2", "y2")]
         return _Detections(
             seen=table.frame_index,
             frames=rows["frame_index"].to_numpy(),
-            labels=np.array(labels, dtype=np.int64),
+            labels=labels,
             tracks=rows["track_id"].combine_chunks().fill_null(_NO_TRACK).to_numpy().astype(np.int64),
             boxes=np.stack(corners, axis=1),
         )
@@ -230,15 +252,20 @@ class Comparer:
         first, second = self._runs
         matched = sum(self._matched_by_label.values())
         tracks = _track_pairs(self._shared, first.track_lengths, second.track_lengths)
+        lost = _rest(first.track_lengths, (pair.track_id_a for pair in tracks))
+        new = _rest(second.track_lengths, (pair.track_id_b for pair in tracks))
         return Comparison(
             frames=self._frames,
             labels=tuple(self._labels()),
             matched=matched,
             mean_iou=self._iou_sum / matched if matched else None,
             iou_histogram=tuple(self._histogram.tolist()),
+            matched_track_count=len(tracks),
+            lost_track_count=len(lost),
+            new_track_count=len(new),
             tracks=tuple(tracks),
-            lost_track_ids=_rest(first.track_lengths, (pair.track_id_a for pair in tracks)),
-            new_track_ids=_rest(second.track_lengths, (pair.track_id_b for pair in tracks)),
+            lost_track_ids=lost,
+            new_track_ids=new,
         )
 
     def _labels(self) -> Iterable[LabelComparison]:

@@ -3,7 +3,7 @@
 import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,8 @@ TRACKED_SCHEMA = DETECTION_SCHEMA.append(pa.field("track_id", pa.int32()))
 _FRAME_INDEX = b"framewise.frame_index"
 _TIMESTAMPS = b"framewise.timestamp_seconds"
 _SKIPPED = b"framewise.frames_skipped"
+_CUTS = b"framewise.cuts"
+_EDGES = b"framewise.edges"
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,17 @@ class SegmentTable:
     """Detections in presentation order, and every frame of the stride, with or without detections.
 
     `frame_index` (n,) int64 and `timestamp_seconds` (n,) float64 list the frames. Of them the model did not
-    look at `frames_skipped`: their detections are taken from those around them.
+    look at `frames_skipped`: their detections are taken from those around them. `cuts` (m,) int64 are the
+    frames with which another shot begins, and `edges` the brightness of the first and the last frame, by
+    which a cut between two segments is found; see `ml_models.looking.cuts`.
     """
 
     detections: pa.Table
     frame_index: npt.NDArray[np.int64]
     timestamp_seconds: npt.NDArray[np.float64]
     frames_skipped: int = 0
+    cuts: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    edges: bytes = b""
 
     def to_parquet(self) -> bytes:
         """The same bytes for the same content."""
@@ -56,6 +62,10 @@ class SegmentTable:
         }
         if self.frames_skipped:
             metadata[_SKIPPED] = str(self.frames_skipped).encode()
+        if len(self.cuts):
+            metadata[_CUTS] = np.asarray(self.cuts, dtype="<i8").tobytes()
+        if self.edges:
+            metadata[_EDGES] = self.edges
         table = self.detections.replace_schema_metadata(metadata)
         output = io.BytesIO()
         # A segment is read as a whole, so statistics have no use, and few but labels repeat.
@@ -74,6 +84,8 @@ class SegmentTable:
             np.frombuffer(metadata.get(_FRAME_INDEX, b""), dtype="<i8"),
             np.frombuffer(metadata.get(_TIMESTAMPS, b""), dtype="<f8"),
             int(metadata.get(_SKIPPED, b"0")),
+            np.frombuffer(metadata.get(_CUTS, b""), dtype="<i8"),
+            metadata.get(_EDGES, b""),
         )
 
     def kept(self, min_confidence: float, labels: Sequence[str] | None) -> "SegmentTable":
@@ -166,21 +178,32 @@ class SegmentTableBuilder:
         columns["landmarks"].extend(_rows(landmarks, count))
         columns["embedding"].extend(_rows(embeddings, count))
 
-    def build(self) -> SegmentTable:
-        """The table of all frames added."""
+    def build(
+        self,
+        cuts: Sequence[int] = (),
+        edges: tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]] | None = None,
+    ) -> SegmentTable:
+        """The table of all frames added.
+
+        Args:
+            cuts: The frames with which another shot begins.
+            edges: The brightness of the first and the last frame, of one shape.
+        """
         arrays = []
-        for field in DETECTION_SCHEMA:
-            values = self._columns[field.name]
-            if pa.types.is_float32(field.type):
+        for column in DETECTION_SCHEMA:
+            values = self._columns[column.name]
+            if pa.types.is_float32(column.type):
                 joined = np.concatenate(values) if values else np.empty(0)
-                arrays.append(pa.array(joined.astype(np.float32), field.type))
+                arrays.append(pa.array(joined.astype(np.float32), column.type))
             else:
-                arrays.append(pa.array(values, field.type))
+                arrays.append(pa.array(values, column.type))
         return SegmentTable(
             pa.Table.from_arrays(arrays, schema=DETECTION_SCHEMA),
             np.asarray(self._frames, dtype=np.int64),
             np.asarray(self._timestamps, dtype=np.float64),
             self._frames_skipped,
+            np.asarray(cuts, dtype=np.int64),
+            b"" if edges is None else np.stack(edges).tobytes(),
         )
 
 

@@ -19,6 +19,7 @@ from tasks.process.pool import AnalysisProcess
 from tasks.progress import push_progress
 from tasks.runtime import Runtime
 from tasks.steps.guarded import LostClaimError, guarded
+from tasks.steps.identify import drop_strange_portraits, identify_segments
 from tasks.steps.outcome import Outcome, outcome_of
 from tasks.steps.precision import decide_precision
 from tasks.steps.reuse import stored_counts
@@ -71,16 +72,41 @@ async def _advance(runtime: Runtime, process: AnalysisProcess, lease: Lease, ana
     await mark_running(analysis)
     video = await Video.get(id=analysis.video_id)
     finished = await _finished_prefix(analysis)
+    if not await _identify(runtime, process, lease, analysis, video, analysis.tracked_segments):
+        return True
     for start in range(analysis.tracked_segments, finished, TRACKED_AT_ONCE):
         numbers = range(start, min(start + TRACKED_AT_ONCE, finished))
         tracked = await track_segments(runtime, process, lease, analysis, video, numbers)
         await push_progress(runtime, analysis.id)
         if tracked is not Tracked.DONE:
             return tracked is Tracked.FROM_THE_START
+        if not await _identify(runtime, process, lease, analysis, video, numbers.stop):
+            return True
     if finished == analysis.segment_count:
+        if analysis.create_people:
+            await drop_strange_portraits(runtime, analysis.id)
         await summarise_analysis(runtime, process, lease, analysis, video)
         await push_progress(runtime, analysis.id, now=True)
     return False
+
+
+async def _identify(
+    runtime: Runtime,
+    process: AnalysisProcess,
+    lease: Lease,
+    analysis: Analysis,
+    video: Video,
+    tracked: int,
+) -> bool:
+    """Take up the faces of so many segments, if they are to become people; False if that begins anew."""
+    while analysis.create_people and analysis.identified_segments < tracked:
+        start = analysis.identified_segments
+        numbers = range(start, min(start + TRACKED_AT_ONCE, tracked))
+        if not await identify_segments(runtime, process, lease, analysis, video, numbers):
+            return False
+        analysis.identified_segments = numbers.stop
+        await push_progress(runtime, analysis.id)
+    return True
 
 
 async def _finished_prefix(analysis: Analysis) -> int:

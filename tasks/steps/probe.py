@@ -1,6 +1,8 @@
 """Finding out what an uploaded file is."""
 
 import logging
+from datetime import datetime
+from typing import Any
 
 from domain.leases import Lease
 from domain.removals import process_removals
@@ -51,9 +53,14 @@ async def probe_step(runtime: Runtime, process: AnalysisProcess, lease: Lease, v
         if isinstance(error, ProcessDiedError):
             raise
         return
-    facts = VideoFacts(**answer.values, has_thumbnail=bool(thumbnail))
+    facts = VideoFacts(**{**answer.values, **_moments(answer.values)}, has_thumbnail=bool(thumbnail))
     if not await runtime.surely("a video", lambda: accept_video(lease, facts)):
         await _remove_unless_accepted(runtime, video)
+
+
+def _moments(values: dict[str, Any]) -> dict[str, datetime | None]:
+    recorded_at = values["recorded_at"]
+    return {"recorded_at": None if recorded_at is None else datetime.fromisoformat(recorded_at)}
 
 
 async def _remove_unless_accepted(runtime: Runtime, video: Video) -> None:

@@ -15,6 +15,7 @@ from domain.analyses.files import (
     PictureKind,
     ResultFormat,
     crops_key,
+    identifier_states_prefix,
     overlay_key,
     picture_key,
     result_key,
@@ -23,6 +24,7 @@ from domain.analyses.files import (
 )
 from domain.analyses.models import Analysis, LabelTotal, Segment, Track
 from domain.analyses.options import DetectionOptions, TrackingOptions, camel_case, read_options
+from domain.analyses.remaining import note_drawing_has_not_begun
 from domain.analyses.status import apply
 from domain.analyses.transitions import Action
 from domain.leases import Lease
@@ -81,11 +83,14 @@ async def summarise_analysis(
         for kind in PictureKind if analysis.pictures else ():
             await runtime.storage.put_file(picture_key(analysis.id, kind), folder / PICTURE_FILES[kind])
 
+    if analysis.overlay:
+        await note_drawing_has_not_begun(analysis.id, lease.fence)
     async with _scratch_folder(runtime) as folder:
         await guarded(work(folder), _keep(runtime, lease, analysis, progress))
     if not await runtime.surely("an analysis", lambda: _succeed(lease, analysis)):
         raise LostClaimError
     await runtime.storage.delete_prefix(tracker_states_prefix(analysis.id))
+    await runtime.storage.delete_prefix(identifier_states_prefix(analysis.id))
 
 
 async def _succeed(lease: Lease, analysis: Analysis) -> bool:
@@ -102,6 +107,8 @@ def _keep(
 
     async def keep() -> bool:
         frames = progress.get("overlay_frames_done", 0)
+        if analysis.overlay and not frames:  # still writing results, or cutting out crops
+            await note_drawing_has_not_begun(analysis.id, lease.fence)
         if frames and await Analysis.filter(id=analysis.id, overlay_frames_done__lt=frames).update(
             overlay_frames_done=frames
         ):

@@ -71,13 +71,14 @@ async def track_segments(
             raise blob
         blobs.append(blob)
     tracks: list[dict[str, Any]] = []
+    edge = ""
     if numbers.start > 0:
         try:
             left = decode(await runtime.storage.get(tracker_state_key(analysis.id, numbers.start - 1)))
         except FileMissingError:
             log.warning("the tracker of analysis %s is gone: tracking begins anew", analysis.id)
             return await _or_lost(restart_tracking(lease), Tracked.FROM_THE_START)
-        tracks = left.values["tracks"]
+        tracks, edge = left.values["tracks"], left.values.get("edge", "")
         blobs.extend(left.blobs)
     values = {
         "tracker": analysis.tracker.value,
@@ -86,6 +87,7 @@ async def track_segments(
         "min_confidence": analysis.min_confidence,
         "labels": analysis.labels,
         "tracks": tracks,
+        "edge": edge,
         "segments": len(segments),
     }
     limit = time_limit(runtime.settings, sum(segment.frames_total for segment in segments))
@@ -93,7 +95,8 @@ async def track_segments(
     async def work() -> dict[str, Any]:
         answer = await process.request(Message("track", values, blobs), limit=limit)
         tables, states = answer.blobs[: len(segments)], answer.blobs[len(segments) :]
-        packed = Message("tracker", {"tracks": answer.values["tracks"]}, states).encode()
+        left = {name: answer.values[name] for name in ("tracks", "live", "edge")}
+        packed = Message("tracker", left, states).encode()
         await asyncio.gather(
             *(
                 runtime.storage.put(tracked_key(analysis.id, number), table)

@@ -8,6 +8,7 @@ COMMANDS: dict[str, str] = {
     "kills": "tests.chaos.kills:main",
     "storm": "tests.chaos.storm:main",
     "mutants": "tests.chaos.mutants:main",
+    "register": "tests.chaos.register:main",
     "soak": "tests.chaos.soak:main",
     "attacks": "tests.attacks.full:main",
     "subscribers": "tests.chaos.subscribers:main",

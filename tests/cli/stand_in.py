@@ -183,6 +183,18 @@ class ResultFormat(Enum):
     CSV = "CSV"
 
 
+@strawberry.enum
+class PictureKind(Enum):
+    HEAT_MAP = "HEAT_MAP"
+    TIMELINE = "TIMELINE"
+    TRAJECTORIES = "TRAJECTORIES"
+
+
+@strawberry.input
+class TrackerParametersInput:
+    lost_track_seconds: float | None = None
+
+
 @strawberry.input
 class AnalysisSettingsInput:
     ml_model: str
@@ -193,6 +205,10 @@ class AnalysisSettingsInput:
     start_seconds: float | None = None
     end_seconds: float | None = None
     overlay: bool | None = None
+    crops: bool | None = None
+    pictures: bool | None = None
+    motion_gating: bool | None = None
+    tracker_parameters: TrackerParametersInput | None = None
 
 
 @strawberry.type
@@ -250,11 +266,17 @@ class AnalysisType:
     error_message: str | None
     video: Video
     overlay_url: str | None
+    crops_url: str | None
+    has_pictures: strawberry.Private[bool]
     frames_skipped: int
 
     @strawberry.field
     def result_url(self, format: ResultFormat = ResultFormat.JSON) -> str | None:
         return f"/files/{self.id}.json"
+
+    @strawberry.field
+    def picture_url(self, kind: PictureKind) -> str | None:
+        return f"/files/{self.id}.{kind.value}.png" if self.has_pictures else None
 
 
 @strawberry.type
@@ -299,6 +321,8 @@ def analysis_type(found: Analysis) -> AnalysisType:
             duration_seconds=None if rejected else 8.0,
         ),
         overlay_url=f"/files/{found.id}.mp4" if found.settings.get("overlay") else None,
+        crops_url=f"/files/{found.id}.zip" if found.settings.get("crops") else None,
+        has_pictures=bool(found.settings.get("pictures")),
         frames_skipped=7,
         **progress_fields(found),
     )
@@ -447,7 +471,7 @@ class StandInGraphQL(GraphQL):
 
 def files(request: Request) -> Response:
     name = request.path_params["name"]
-    found = world().analyses[name.rpartition(".")[0]]
+    found = world().analyses[name.partition(".")[0]]
     if name.endswith(".json"):
         return PlainTextResponse(json.dumps({"analysis": found.id, "frames": found.done}))
     if world().broken_downloads:

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from cli import analyze as analyze_module
-from cli.analyze import AnalyzeOptions, analyze, choose_model, prepare
+from cli import analysis_run
+from cli.analyze import analyze, prepare
+from cli.analyze_options import AnalyzeOptions
 from cli.board import Board, Stage
 from cli.client import FramewiseClient, Login
 from cli.credentials import credentials_file, sign_in_locally
 from cli.errors import CliError, SettingsRefusedError, SignInError
+from cli.model_choice import choose_model
 from cli.operations import RemoteModel
 from settings import Settings
 from tests.cli import stand_in
@@ -112,6 +114,32 @@ async def test_the_settings_reach_the_server(url, world, console, tmp_path):
         "overlay": False,
     }
     assert not (tmp_path / "clip.framewise.mp4").exists()
+
+
+async def test_crops_and_pictures_are_fetched_where_they_were_asked_for(url, world, console, tmp_path):
+    code, (row,) = await run(
+        url,
+        console,
+        video(tmp_path, "clip.mp4"),
+        crops=True,
+        pictures=True,
+        overlay=False,
+        motion_gating=False,
+        tracker_parameters={"lostTrackSeconds": 2.5},
+    )
+    assert code == 0
+    assert sorted(path.name for path in row.files) == [
+        "clip.framewise.crops.zip",
+        "clip.framewise.heat-map.png",
+        "clip.framewise.json",
+        "clip.framewise.timeline.png",
+        "clip.framewise.trajectories.png",
+    ]
+    assert all(path.is_file() for path in row.files)
+    settings = world.analyses["analysis-0"].settings
+    assert (settings["crops"], settings["pictures"], settings["motion_gating"]) == (True, True, False)
+    assert settings["tracker_parameters"].lost_track_seconds == 2.5
+    assert "Analysis of clip.mp4: analysis-0" in shown(console)
 
 
 async def test_the_default_model_is_the_first_face_detector_that_is_ready(url, world, console, tmp_path):
@@ -216,7 +244,7 @@ def test_without_a_face_detector_that_is_ready_a_model_must_be_named():
 
 @pytest.mark.parametrize("code", [1012, 4401])
 async def test_lost_connections_are_made_anew(url, world, console, tmp_path, code, monkeypatch):
-    monkeypatch.setattr(analyze_module, "_FIRST_RECONNECT_SECONDS", 0.01)
+    monkeypatch.setattr(analysis_run, "_FIRST_RECONNECT_SECONDS", 0.01)
     world.frames, world.socket_close_code, world.lose_sockets_at = 60, code, [5, 20, 40]
     exit_code, board = await run(url, console, video(tmp_path, "clip.mp4"))
     assert exit_code == 0
@@ -225,7 +253,7 @@ async def test_lost_connections_are_made_anew(url, world, console, tmp_path, cod
 
 
 async def test_an_ended_sign_in_is_renewed_on_the_way(url, world, console, tmp_path, monkeypatch):
-    monkeypatch.setattr(analyze_module, "_FIRST_RECONNECT_SECONDS", 0.01)
+    monkeypatch.setattr(analysis_run, "_FIRST_RECONNECT_SECONDS", 0.01)
     world.frames, world.seconds_a_frame = 60, 0.02
     running = asyncio.create_task(run(url, console, video(tmp_path, "clip.mp4")))
     while not world.analyses:
@@ -263,7 +291,7 @@ async def test_many_requests_at_once_renew_the_sign_in_once(url, world):
 
 
 async def test_without_sockets_it_asks_again_and_again(url, world, console, tmp_path, monkeypatch):
-    monkeypatch.setattr(analyze_module, "_POLL_SECONDS", 0.02)
+    monkeypatch.setattr(analysis_run, "_POLL_SECONDS", 0.02)
     world.refuse_sockets = True
     code, _ = await run(url, console, video(tmp_path, "clip.mp4"))
     assert code == 0
@@ -272,9 +300,9 @@ async def test_without_sockets_it_asks_again_and_again(url, world, console, tmp_
 
 
 async def test_a_server_that_stays_away_ends_the_run_with_a_sentence(world, console, tmp_path, monkeypatch):
-    monkeypatch.setattr(analyze_module, "_GIVE_UP_SECONDS", 0.3)
-    monkeypatch.setattr(analyze_module, "_POLL_SECONDS", 0.05)
-    monkeypatch.setattr(analyze_module, "_POLL_SECONDS_WHILE_LIVE", 0.05)
+    monkeypatch.setattr(analysis_run, "_GIVE_UP_SECONDS", 0.3)
+    monkeypatch.setattr(analysis_run, "_POLL_SECONDS", 0.05)
+    monkeypatch.setattr(analysis_run, "_POLL_SECONDS_WHILE_LIVE", 0.05)
     world.hold = True
     with stand_in.running(world) as url:
         running = asyncio.create_task(run(url, console, video(tmp_path, "clip.mp4")))
@@ -295,7 +323,7 @@ async def test_a_broken_download_is_tried_again_and_leaves_nothing_behind(url, w
 async def test_a_download_that_breaks_each_time_fails_that_video_only(
     url, world, console, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(analyze_module, "_DOWNLOAD_ATTEMPTS", 1)
+    monkeypatch.setattr(analysis_run, "_DOWNLOAD_ATTEMPTS", 1)
     world.broken_downloads = 1
     code, board = await run(url, console, video(tmp_path, "a.mp4"), video(tmp_path, "b.mp4"))
     assert code == 1

@@ -67,6 +67,7 @@ def test_every_command_has_help(framewise):
         "worker",
         "migrate",
         "analyze",
+        "compare",
         "demo",
         "models list",
         "models pull",

@@ -30,6 +30,7 @@ def folder(tmp_path, media_dir) -> Path:
         ({"labels": ("cat",)}, "no label 'cat'"),
         ({"min_confidence": 0.0001}, "must be at least"),
         ({"truth_format": "coco"}, "annotations.json"),
+        ({"region": ((0, 0), (1, 1), (0.5, 0.5))}, "region"),
     ],
 )
 def test_what_is_wrong_is_said(changes, said, folder, weights_dir):
@@ -92,3 +93,28 @@ def test_why_scores_are_missing_is_said(label, track_ids, said, folder, weights_
         assert note in output.getvalue()
     assert written["sequences"][0]["frames"] == 1
     assert (written["total"]["mota"] is None) == (len(track_ids) == 0 or track_ids[0] is None)
+
+
+def test_frames_are_looked_at_as_the_options_say(folder, weights_dir, tmp_path_factory):
+    coco(folder, "face", [None])
+    media = tmp_path_factory.mktemp("media")
+    (folder / "a.mp4").rename(media / "a.mp4")
+    output, scores = io.StringIO(), folder / "scores.json"
+    options = EvaluateOptions(
+        folder, "yunet-2026may", "NONE", json_file=scores, media=media, is_fast=True, tile=(320, 0.1)
+    )
+    settings = Settings(data_dir=folder, weights_mirror=str(weights_dir))
+    evaluate_folder(settings, options, Console(file=output, width=120))
+    said = output.getvalue().replace("\n", " ")
+    assert "mode FAST" in said
+    assert "tiles of 320 pixels" in said
+    assert "MOTA" not in said.split("no MOTA")[0], "no columns of tracks where there are none"
+    written = json.loads(scores.read_text())
+    assert written["detectionOptions"]["mode"] == "FAST"
+    assert written["detectionOptions"]["motion_gating"] is True
+    (one,) = written["sequences"]
+    assert (one["framesSeen"], one["truthBoxes"]) == (2, 1)
+    assert 1 <= one["framesLookedAt"] <= 2
+    strided = EvaluateOptions(folder, "yunet-2026may", "NONE", json_file=scores, media=media, frame_stride=2)
+    evaluate_folder(settings, strided, Console(file=io.StringIO()))
+    assert json.loads(scores.read_text())["total"]["frames"] == 0, "frame 1 is none of the stride"

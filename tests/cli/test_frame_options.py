@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.analyze import AnalyzeOptions, _frame_settings
+from cli.analyze_options import AnalyzeOptions, frame_settings
 from cli.errors import CliError
 from cli.frame_options import parse_region, parse_tile
 
@@ -15,13 +15,13 @@ def test_what_is_typed_is_what_the_server_gets():
         tile=parse_tile("512,0.3"),
         motion_gating=True,
     )
-    assert _frame_settings(options) == {
+    assert frame_settings(options) == {
         "mode": "FAST",
         "region": [{"x": 0.0, "y": 0.5}, {"x": 1.0, "y": 0.5}, {"x": 1.0, "y": 1.0}],
         "tiling": {"tilePixels": 512, "overlap": 0.3},
         "motionGating": True,
     }
-    assert set(_frame_settings(AnalyzeOptions(videos=())).values()) == {None}
+    assert set(frame_settings(AnalyzeOptions(videos=())).values()) == {None}
     assert parse_tile("640") == (640, 0.2)
     assert parse_region(None) is None
     assert parse_tile(None) is None

@@ -18,9 +18,19 @@ def test_models_are_checked_in_processes_of_their_own(framewise, weights_dir):  
     ]
 
 
-def test_without_names_what_is_ready_is_checked_and_the_rest_is_listed(framewise, weights_dir):  # noqa: F811
-    done = framewise("models", "check")
-    assert done.returncode == 0, done.stderr
+@pytest.fixture
+def wrong_file(tmp_path):
+    """A models folder with a file that describes no model as it must."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "bad.yaml").write_text("name: own-bad\nfamily: yolo0\n")
+    return str(folder)
+
+
+def test_without_names_what_is_ready_is_checked_and_the_rest_is_listed(framewise, wrong_file):  # noqa: F811
+    done = framewise("models", "check", FRAMEWISE_MODELS_DIR=wrong_file)
+    assert done.returncode == 1, done.stderr
+    assert "own-bad is left out: the model file" in done.stdout
     assert "opencv-haar-face: finds 1 face in the photograph" in done.stdout
     assert "mobilefacenet: not ready: framewise models pull mobilefacenet" in done.stdout
 
@@ -81,3 +91,14 @@ def test_what_is_wrong_is_said(framewise, arguments, message):  # noqa: F811
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_model_file_is_told_of_beside_the_models_that_can_be_used(framewise, wrong_file):  # noqa: F811
+    listed = framewise("models", "list", FRAMEWISE_MODELS_DIR=wrong_file)
+    assert listed.returncode == 0, listed.stderr
+    assert "yunet-2026may" in listed.stdout
+    assert "own-bad is left out: the model file" in listed.stdout
+    assert "family: must be one of" in listed.stdout
+    named = framewise("models", "check", "own-bad", FRAMEWISE_MODELS_DIR=wrong_file)
+    assert named.returncode == 2
+    assert "bad.yaml: family: must be one of" in named.stderr

@@ -67,7 +67,7 @@ class FullApp:
         self.storage: AbstractStorage = LocalStorage(directory / "files")
         settings = Settings(data_dir=directory, public_url="http://testserver", **changes)
         unused: Any = None
-        state = AppState(
+        self.state = state = AppState(
             settings=settings, secret=SECRET, storage=self.storage, redis=unused, progress_hub=unused
         )
         endpoint = GraphQLEndpoint(make_schema(), lambda: state, graphiql_page=directory / "none.html")
@@ -81,6 +81,7 @@ class FullApp:
 
     async def __aexit__(self, *error: object) -> None:
         await self.http.aclose()
+        await self.state.photo_search.close()
 
     async def person(self, name: str = "ada") -> Person:
         signed_in = await sign_up(AccountSettings(SECRET, 900, 3600), name, PASSWORD, None, None)

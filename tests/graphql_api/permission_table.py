@@ -32,11 +32,12 @@ FIELDS: dict[str, tuple[Seen, str]] = {
         Seen.OWNER,
         "id status errorMessage priority createdAt startedAt finishedAt video settings progress framesDone "
         "framesTotal framesSkipped counts etaSeconds framesPerSecond detections tracks resultUrl overlayUrl "
-        "cropsUrl pictureUrl lineCounts zoneCounts",
+        "cropsUrl pictureUrl lineCounts zoneCounts peopleCount",
     ),
     "AnalysisSettings": (
         Seen.OWNER,
-        "tracker frameStride minConfidence labels startSeconds endSeconds createPeople overlay crops pictures "
+        "tracker frameStride minConfidence labels startSeconds endSeconds createPeople recreatePeople overlay crops "
+        "pictures "
         "mlModel "
         "mode region tiling motionGating trackerParameters lines zones",
     ),
@@ -56,7 +57,7 @@ FIELDS: dict[str, tuple[Seen, str]] = {
     "AnalysisProgress": (
         Seen.OWNER,
         "analysisId status progress framesDone framesTotal counts etaSeconds framesPerSecond errorMessage analysis "
-        "lineCounts zoneCounts",
+        "lineCounts zoneCounts peopleCount",
     ),
     "LabelCount": (Seen.OWNER, "label detections tracks"),
     "Detection": (Seen.OWNER, "frameIndex timestampSeconds label confidence box trackId"),
@@ -68,12 +69,29 @@ FIELDS: dict[str, tuple[Seen, str]] = {
     "LabelComparison": (Seen.OWNER, "label detectionsA detectionsB matched tracksA tracksB"),
     "TrackPair": (Seen.OWNER, "trackIdA trackIdB detections"),
     "BoundingBox": (Seen.OWNER, "x y width height"),
-    "Track": (Seen.OWNER, "trackId label firstSeconds lastSeconds detectionCount meanConfidence"),
+    "Track": (Seen.OWNER, "trackId label firstSeconds lastSeconds detectionCount meanConfidence person"),
+    "Person": (
+        Seen.OWNER,
+        "id fullName birthDate sex cropUrl appearanceCount createdAt updatedAt appearances videos presence history",
+    ),
+    "Appearance": (
+        Seen.OWNER,
+        "id trackId firstSeconds lastSeconds similarity isConfirmed createdAt cropUrl video videoUrl analysis "
+        "person",
+    ),
+    "Presence": (Seen.OWNER, "seconds share spans"),
+    "TimeSpan": (Seen.OWNER, "firstSeconds lastSeconds"),
+    "PersonChange": (Seen.OWNER, "id kind createdAt isUndone undoesId changedBy edits"),
+    "PersonEdit": (Seen.OWNER, "personId field before after"),
+    "SamePersonSuggestion": (Seen.OWNER, "first second similarity"),
     "Event": (Seen.OWNER, "number cursor kind createdAt message videoId analysisId video analysis"),
     "EventConnection": (Seen.OWNER, "edges pageInfo newestCursor"),
     **{
         f"{name}{part}": (Seen.OWNER, fields)
-        for name in ("Video", "Analysis", "Detection", "Track", "AuditEntry", "ResumableUpload")
+        for name in (
+            *("Video", "Analysis", "Detection", "Track", "AuditEntry", "ResumableUpload"),
+            *("Person", "Appearance", "PersonChange"),
+        )
         for part, fields in (("Connection", "edges pageInfo"), ("Edge", "node cursor"))
     },
     "EventEdge": (Seen.OWNER, "node cursor"),
@@ -93,13 +111,20 @@ FIELDS: dict[str, tuple[Seen, str]] = {
     "CreateUploadPayload": (Seen.PAYLOAD, "userErrors upload"),
     "ImportVideoPayload": (Seen.PAYLOAD, "userErrors video analysis"),
     "AnalysisPayload": (Seen.PAYLOAD, "userErrors analysis"),
+    "PersonPayload": (Seen.PAYLOAD, "userErrors person change"),
     "MLModelPayload": (Seen.PAYLOAD, "userErrors mlModel"),
     "DeletePayload": (Seen.PAYLOAD, "userErrors deletedId"),
+    "PeopleSearch": (Seen.PAYLOAD, "userErrors faces chosenFace width height matches"),
+    "PhotoFace": (Seen.PAYLOAD, "box confidence"),
+    "PersonMatch": (Seen.PAYLOAD, "person appearance similarity isSame"),
     "UserError": (Seen.PAYLOAD, "code message path"),
 }
 
-ARGUMENTS: dict[str, str] = {"Analysis.pictureUrl": "(kind: HEAT_MAP)"}
-"""`Type.field` → its arguments, of fields below the roots that cannot go without."""
+ARGUMENTS: dict[str, str] = {
+    "Analysis.pictureUrl": "(kind: HEAT_MAP)",
+    "Person.presence": "(videoId: <video>)",
+}
+"""`Type.field` → its arguments, of fields below the roots that cannot go without, as `Root.arguments` are."""
 
 
 class Open(Enum):
@@ -175,7 +200,27 @@ ROOTS: dict[str, Root] = {
     "Query.compareAnalyses": Root(Other.NOT_FOUND, ("(a: <analysis>, b: <analysis>)",)),
     "Query.events": Root(Other.OWN, ("", '(after: "0")', '(after: "4")', "(after: <events_cursor>)")),
     "Query.auditLog": Root(Other.OWN, ("", "(first: 100)", "(after: <audit_cursor>)")),
-    "Query.node": Root(Other.NULL, ("(id: <user>)", "(id: <video>)", "(id: <analysis>)")),
+    "Query.person": Root(Other.NULL, ("(id: <person>)", "(id: <second_person>)")),
+    "Query.people": Root(
+        Other.OWN,
+        (
+            "",
+            "(first: 100)",
+            "(after: <people_cursor>)",
+            '(filter: {name: "CANARY"})',
+            "(filter: {videoId: <video>})",
+            '(filter: {unnamed: false, seenFrom: "2026-01-01T00:00:00Z"}, orderBy: NAME)',
+        ),
+    ),
+    "Query.samePersonSuggestions": Root(Other.OWN),
+    "Query.searchPeople": Root(Other.OWN, ('(photo: "none")',)),
+    "Query.node": Root(
+        Other.NULL,
+        (
+            *("(id: <user>)", "(id: <video>)", "(id: <analysis>)"),
+            *("(id: <person>)", "(id: <appearance>)", "(id: <change>)"),
+        ),
+    ),
     "Mutation.signUp": Root(
         Other.OWN, ('(input: {username: <username>, password: "x y z 1 2 3"})',), Open.YES
     ),
@@ -206,6 +251,27 @@ ROOTS: dict[str, Root] = {
         f"Mutation.{action}Analysis": Root(Other.NOT_FOUND, ("(id: <running>)", "(id: <failed>)"))
         for action in ("pause", "resume", "cancel", "restart", "delete")
     },
+    "Mutation.updatePerson": Root(
+        Other.NOT_FOUND, ('(input: {id: <person>, fullName: "Mallory"})', "(input: {id: <person>})")
+    ),
+    "Mutation.mergePeople": Root(
+        Other.NOT_FOUND,
+        ("(ids: [<person>, <second_person>], into: <person>)",),
+    ),
+    "Mutation.splitPerson": Root(Other.NOT_FOUND, ("(id: <person>, appearanceIds: [<appearance>])",)),
+    "Mutation.moveAppearance": Root(Other.NOT_FOUND, ("(id: <appearance>, personId: <second_person>)",)),
+    "Mutation.rejectAppearance": Root(Other.NOT_FOUND, ("(id: <appearance>)",)),
+    "Mutation.chooseProfilePhoto": Root(
+        Other.NOT_FOUND, ("(personId: <person>, appearanceId: <appearance>)",)
+    ),
+    "Mutation.answerSamePerson": Root(
+        Other.NOT_FOUND,
+        tuple(
+            f"(firstId: <person>, secondId: <second_person>, isSame: {answer})"
+            for answer in ("true", "false")
+        ),
+    ),
+    "Mutation.undoPersonChange": Root(Other.NOT_FOUND, ("(changeId: <change>)",)),
     "Mutation.uploadMLModel": Root(Other.FORBIDDEN, ('(file: "none", config: "name: own-x")',)),
     "Mutation.deleteMLModel": Root(Other.FORBIDDEN, ('(name: "own-x")',)),
     "Mutation.deleteVideo": Root(Other.NOT_FOUND, ("(id: <video>)",)),

@@ -25,6 +25,7 @@ from domain.uploads.models import Upload
 from domain.videos.models import Video, VideoStatus
 from graphql_api.relay import global_id
 from storage.base import AbstractStorage
+from tests.graphql_api.people.possessions import give_people
 from tests.tasks.tables import tracked
 
 
@@ -42,6 +43,10 @@ class Possessions:
     running: str
     failed: str
     upload: str
+    person: str
+    second_person: str
+    appearance: str
+    change: str
     raw_video: str
     """The key of a video as it is, not as a global id."""
 
@@ -83,6 +88,7 @@ async def give_everything(owner: User, storage: AbstractStorage, word: str, addr
             storage_key=f"uploads/{word}-{uuid4()}",
             expires_at=datetime.now(UTC) + timedelta(days=1),
         )
+    people = await give_people(owner, video, (analysis, running), word)
     for kind in AuditKind:
         await record(kind, Person(owner.id, owner.username), caller, subject_id=video.id)
     async with in_transaction() as connection:
@@ -101,6 +107,10 @@ async def give_everything(owner: User, storage: AbstractStorage, word: str, addr
         running=global_id("Analysis", running.id),
         failed=global_id("Analysis", failed.id),
         upload=global_id("ResumableUpload", upload.id),
+        person=global_id("Person", people.first.id),
+        second_person=global_id("Person", people.second.id),
+        appearance=global_id("Appearance", people.appearance.id),
+        change=global_id("PersonChange", people.change.id),
         raw_video=str(video.id),
     )
 
@@ -143,6 +153,7 @@ async def _analysis(owner: User, word: str, video: Video, status: AnalysisStatus
         ml_model="opencv-haar-face",
         tracker="BYTE_TRACK",
         frame_stride=1,
+        create_people=True,
         min_confidence=0.5,
         labels=[f"{word}-label"],
         start_seconds=0.5,

@@ -21,6 +21,9 @@ PAGE = 2
 class Selections:
     """Writes selections of everything.
 
+    A type is selected in full once in each query, and with its plain fields wherever else it comes: all
+    ways to everything would be more than fit into a document.
+
     Args:
         schema: The schema.
         arguments: `Type.field` → its arguments, for fields below the roots that need some.
@@ -29,27 +32,37 @@ class Selections:
     def __init__(self, schema: GraphQLSchema, arguments: Mapping[str, str]) -> None:
         self.schema = schema
         self._arguments = arguments
+        self._entered: set[str] = set()
 
     def of_root(self, root: str) -> str:
         """The selection below a root field such as `Query.video`."""
         type_name, _, field_name = root.partition(".")
         field = self.schema.type_map[type_name].fields[field_name]
+        self._entered.clear()
+        if type_name == "Mutation":  # the objects of payloads are those of queries
+            self._entered.update(name for name in self.schema.type_map if not name.endswith("Payload"))
         return self._below(get_named_type(field.type), ())
 
-    def _below(self, kind: GraphQLNamedType, path: tuple[str, ...]) -> str:
+    def _below(self, kind: GraphQLNamedType, path: tuple[str, ...], *, in_full: bool = False) -> str:
         if is_leaf_type(kind):
             return ""
         if is_abstract_type(kind):
             branches = [
-                f"... on {one.name} {self._below(one, path)}" for one in self.schema.get_possible_types(kind)
+                f"... on {one.name} {self._below(one, path, in_full=True)}"
+                for one in self.schema.get_possible_types(kind)
             ]
             return f"{{ __typename {' '.join(branches)} }}"
         # A type is not entered again below itself: what is there is the same.
         inner = (*path, kind.name)
+        is_known = (
+            not in_full and kind.name in self._entered and not kind.name.endswith(("Connection", "Edge"))
+        )
+        self._entered.add(kind.name)
         parts = [
             self._field(kind.name, name, field, inner)
             for name, field in kind.fields.items()
             if get_named_type(field.type).name not in inner
+            and not (is_known and not is_leaf_type(get_named_type(field.type)))
         ]
         return f"{{ __typename {' '.join(parts)} }}"
 

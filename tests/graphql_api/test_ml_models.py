@@ -3,7 +3,7 @@
 import pytest
 
 from domain.videos.models import Video, VideoStatus
-from ml_models.catalog import CATALOG, find_spec
+from ml_models.catalog import CATALOG, find_spec, use_models_dir
 from ml_models.extras import EXTRAS, Extra
 from ml_models.measurements import measured
 from tests.graphql_api.full_app import FullApp
@@ -26,9 +26,9 @@ def without_dlib(monkeypatch):
     monkeypatch.setitem(EXTRAS, "dlib", Extra("dlib", ("no_such_module",), EXTRAS["dlib"].how_to_install))
 
 
-async def models(app):
-    ada = await app.person()
-    return {model["name"]: model for model in (await ada.data(MODELS))["mlModels"]}
+async def models(app, person=None):
+    person = person or await app.person()
+    return {model["name"]: model for model in (await person.data(MODELS))["mlModels"]}
 
 
 async def test_every_model_is_shown_as_the_catalogue_has_it(app):
@@ -55,8 +55,8 @@ async def test_a_model_whose_extra_is_missing_is_shown_with_what_to_install(app,
     assert (model["isInstalled"], model["isReady"], model["canAnalyze"]) == (False, False, False)
 
 
-async def _start(app, name):
-    ada = await app.person()
+async def _start(app, name, person=None):
+    ada = person or await app.person()
     me = (await ada.data("{ me { id } }"))["me"]["id"]
     owner = await _owner(me)
     video = await Video.create(
@@ -90,3 +90,19 @@ async def test_a_model_that_describes_cannot_be_started(app, name):
     [error] = payload["userErrors"]
     assert error["code"] == "MODEL_UNAVAILABLE"
     assert "finds nothing by itself" in error["message"]
+
+
+async def test_a_wrong_model_file_hides_no_other_model_and_is_told_of_when_asked_for(app, tmp_path):
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "bad.yaml").write_text("name: own-bad\nfamily: yolo0\n")
+    use_models_dir(folder)
+    try:
+        ada = await app.person()
+        shown = await models(app, ada)
+        payload = await _start(app, "own-bad", ada)
+    finally:
+        use_models_dir(None)
+    assert shown.keys() == {spec.name for spec in CATALOG}
+    [error] = payload["userErrors"]
+    assert "bad.yaml: family: must be one of" in error["message"]

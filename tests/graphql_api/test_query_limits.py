@@ -198,7 +198,7 @@ async def test_answers_about_the_schema_are_made_in_a_thread_and_kept(app, monke
         assert response.json()["data"]["__type"]["name"] == name
         assert response.json()["extensions"]["cost"]["requested"] > 1
     assert len(threads) == 2
-    assert all("introspection" in name for name in threads)
+    assert all("documents" in name for name in threads)
     wrong = await app.http.post("/graphql", json={"query": query, "variables": {"name": 5}})
     assert wrong.json()["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT"}
 

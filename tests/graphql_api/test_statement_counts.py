@@ -9,6 +9,7 @@ from graphql import build_schema, get_named_type, get_nullable_type, is_list_typ
 from tortoise import connections
 from tortoise.transactions import in_transaction
 
+from domain.accounts.models import User
 from domain.analyses.models import (
     Analysis,
     AnalysisStatus,
@@ -25,6 +26,7 @@ from domain.videos.models import Video, VideoStatus
 from graphql_api.relay import find_uuid
 from graphql_api.schema import export_schema
 from tests.graphql_api.full_app import FullApp
+from tests.graphql_api.people.possessions import give_people
 
 ANALYSIS = """id status progress framesDone counts { label } etaSeconds video { id title url thumbnailUrl }
   resultUrl settings { tracker labels mlModel { name labels } }"""
@@ -38,7 +40,25 @@ VIDEOS = f"{{ videos(first: 4) {{ edges {{ cursor node {{ id title url thumbnail
 EVENTS = f"""{{ events(first: 16) {{ newestCursor edges {{ cursor node {{ number
   video {{ id url {ANALYSES} }} analysis {{ {ANALYSIS} {TRACKS} }} }} }} }} }}"""
 
+PEOPLE = """{ people(first: 16) { edges { cursor node { id fullName cropUrl
+  appearances(first: 3) { edges { node { firstSeconds cropUrl videoUrl video { id title } analysis { id } } } }
+  videos(first: 3) { edges { node { id title url } } }
+  presence(videoId: "VmlkZW86MDAwMDAwMDAtMDAwMC00MDAwLTgwMDAtMDAwMDAwMDAwMDAw") { seconds spans { firstSeconds } }
+  history(first: 3) { edges { node { kind changedBy { username } edits { field after } } } } } } } }"""
+PEOPLE_OF_TRACKS = """{ analyses(first: 16) { edges { node { id peopleCount
+  tracks(first: 3) { edges { node { trackId person { id fullName cropUrl } } } } } } } }"""
+SUGGESTIONS = """{ samePersonSuggestions(first: 10) { similarity first { id fullName cropUrl }
+  second { id appearances(first: 2) { edges { node { video { id } } } } } } }"""
+
 QUERIES = {
+    **dict.fromkeys(
+        (
+            *("Query.people", "Person.appearances", "Person.videos", "Person.history", "Presence.spans"),
+            "PersonChange.edits",
+        ),
+        PEOPLE,
+    ),
+    "Query.samePersonSuggestions": SUGGESTIONS,
     "Query.videos": VIDEOS,
     "Query.analyses": f"{{ {ANALYSES} }}",
     "Query.events": EVENTS,
@@ -48,7 +68,7 @@ QUERIES = {
     "MLModel.quality": "{ mlModels { id quality { metric value } } }",
     "Query.auditLog": "{ auditLog(first: 50) { edges { cursor node { kind createdAt } } } }",
     "Video.analyses": VIDEOS,
-    "Analysis.tracks": VIDEOS,
+    "Analysis.tracks": PEOPLE_OF_TRACKS,
     "Analysis.detections": VIDEOS,
     "Analysis.counts": VIDEOS,
     **dict.fromkeys(
@@ -125,6 +145,7 @@ async def _fill(owner_id: Any, count: int) -> None:
                 id=uuid4(), owner_id=owner_id, video_id=video.id, ml_model="opencv-haar-face",
                 tracker=Tracker.BYTE_TRACK, frame_stride=1, min_confidence=0.5, labels=["face"],
                 status=AnalysisStatus.RUNNING, frames_total=100, running_since=1.0, counting=COUNTED,
+                create_people=True,
             )  # fmt: skip
             await Segment.create(
                 id=uuid4(), analysis_id=analysis.id, number=0, plan={}, status=SegmentStatus.RUNNING,
@@ -138,6 +159,7 @@ async def _fill(owner_id: Any, count: int) -> None:
                 )
                 for track_id in range(1, count + 1)
             )  # fmt: skip
+            await give_people(await User.get(id=owner_id), video, (analysis, analysis), f"number {place}")
             async with in_transaction() as connection:
                 await record_event(
                     connection,

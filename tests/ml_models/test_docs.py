@@ -33,7 +33,7 @@ def rows(name):
     "spec", [spec for spec in CATALOG if spec.task.is_detection], ids=lambda spec: spec.name
 )
 def test_every_model_is_documented_as_it_is(spec):
-    facts, limits = rows(spec.name)
+    facts, limits, *_ = rows(spec.name)
     _, finds, weights, license_name, confidence, time = facts
     assert finds.startswith("the 80 labels of COCO" if spec.labels == COCO_LABELS else ", ".join(spec.labels))
     extra = f", but the extra `{spec.requires_extra}`" if spec.requires_extra else ""
@@ -44,6 +44,19 @@ def test_every_model_is_documented_as_it_is(spec):
     ratio = speed and speed.milliseconds_1_thread / unit.milliseconds_1_thread
     assert time == (f"{ratio:.1f}" if ratio else "not measured")
     assert limits[1:] == [spec.training_data, spec.known_limits]
+
+
+@pytest.mark.parametrize(
+    "spec", [spec for spec in CATALOG if spec.task.is_detection], ids=lambda spec: spec.name
+)
+def test_the_quality_of_every_detector_is_documented_as_it_was_measured(spec):
+    _, _, *documented = rows(spec.name)
+    figures = {}
+    for one in measured(spec.name).quality:
+        figures.setdefault(one.data, {})[one.metric] = f"{one.value:.3f}"
+    metrics = ("AP50", "AP", "RECALL", "PRECISION")
+    expected = [[data, *(found[metric] for metric in metrics)] for data, found in sorted(figures.items())]
+    assert [row[1:] for row in documented] == (expected or [["not measured", "", "", "", ""]])
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ml_models.catalog import all_specs, find_spec, use_models_dir
+from ml_models.catalog import all_specs, broken_models, find_spec, use_models_dir
 from ml_models.compute import Device
 from ml_models.errors import ExtraMissingError, ModelFileError, UnknownModelError
 from ml_models.extras import EXTRAS
@@ -141,18 +141,58 @@ def test_other_yaml_files_and_an_absent_folder_are_no_models(folder, tmp_path):
 )
 def test_a_file_that_is_wrong_is_named_with_the_reason(folder, fields, changes, problem):
     write(folder, fields, **changes)
+    write(folder, {**ONNX, "name": "own-good"}, "good.yaml")
+    [broken] = broken_models()
+    assert problem in str(broken.error)
+    assert "model.yaml" in str(broken.error)
     with pytest.raises(ModelFileError) as caught:
-        all_specs()
-    assert problem in str(caught.value)
-    assert "model.yaml" in str(caught.value)
-    assert find_spec("yolox-nano").name == "yolox-nano", "those of the catalogue go on working"
+        find_spec(broken.name)
+    assert str(caught.value) == str(broken.error)
+    assert broken.name == changes.get("name", fields["name"])
+    assert broken.name not in all_specs()
+    assert {"own-good", "yolox-nano"} <= set(all_specs()), "the others stay listed"
+    assert find_spec("own-good").labels == ("box",)
+
+
+@pytest.mark.parametrize("content", [b"family: yolox\nname: [", b"\xff\xfe", b"family: yolox\n- a: {"])
+def test_a_file_without_a_readable_name_is_known_by_its_own(folder, content):
+    (folder / "own-odd.yaml").write_bytes(content)
+    assert [model.name for model in broken_models()] in (["own-odd"], ["["])
+    assert "yolox-nano" in all_specs()
+
+
+def test_a_folder_that_is_none_leaves_the_catalogue_as_it_is(tmp_path):
+    (tmp_path / "file").write_text("")
+    use_models_dir(tmp_path / "file")
+    assert "yolox-nano" in all_specs()
+    use_models_dir(None)
 
 
 def test_a_name_is_taken_once(folder):
+    """Nobody could say which of the two was meant."""
     write(folder, DETECTRON2, "a.yaml")
-    write(folder, DETECTRON2, "b.yaml")
+    write(folder, DETECTRON2, "b.yaml", labels="[square]")
+    write(folder, ONNX, "c.yaml")
+    assert [model.name for model in broken_models()] == ["own-shapes"] * 2
+    assert "own-boxes" in all_specs()
     with pytest.raises(ModelFileError, match="takes the name own-shapes, which another model has"):
+        find_spec("own-shapes")
+    (folder / "b.yaml").unlink()
+    assert find_spec("own-shapes").labels == ("circle", "square")
+    assert broken_models() == ()
+
+
+def test_the_log_tells_of_it_once_and_again_after_it_was_mended(folder, caplog):
+    write(folder, ONNX, max_iou=3)
+    for _ in range(3):
         all_specs()
+    [record] = caplog.records
+    assert "model.yaml: max_iou: must be a number" in record.getMessage()
+    write(folder, ONNX)
+    assert "own-boxes" in all_specs()
+    write(folder, ONNX, max_iou=3)
+    all_specs()
+    assert len(caplog.records) == 2
 
 
 @pytest.mark.skipif(EXTRAS["detectron2"].is_installed(), reason="Detectron2 is installed here")

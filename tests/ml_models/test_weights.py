@@ -1,5 +1,6 @@
 """Weights from folders and from a real HTTP server."""
 
+import dataclasses
 import hashlib
 import http.server
 import multiprocessing
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ml_models.catalog import CATALOG, MLModelSpec, MLTask, Weights
+from ml_models.catalog import CATALOG, MLModelSpec, MLTask, Weights, WeightsBuild
 from ml_models.errors import WeightsCorruptError, WeightsUnavailableError
 from ml_models.weights import ensure_weights, find_weights, is_ready
 from tests.ml_models.readiness import models_here
@@ -257,3 +258,77 @@ def test_a_file_of_a_wrong_size_in_the_mirror_is_told_of(tmp_path):
         ensure_weights(
             spec_at("http://127.0.0.1:9/tiny.onnx"), tmp_path / "weights", str(tmp_path / "mirror")
         )
+
+
+OTHER = os.urandom(290_000)
+
+
+@pytest.fixture
+def two_builds(spec, server):
+    """A model whose file was exported twice, each published at an address of its own."""
+    other = WeightsBuild(
+        server.url("other/tiny.onnx"), hashlib.sha256(OTHER).hexdigest(), len(OTHER), "exported anew"
+    )
+    return dataclasses.replace(spec, weights=dataclasses.replace(spec.weights, others=(other,)))
+
+
+@pytest.mark.parametrize("content", [CONTENT, OTHER], ids=["first", "other"])
+@pytest.mark.parametrize("where", ["weights", "mirror folder", "mirror"])
+def test_either_build_is_used_wherever_it_lies(two_builds, server, tmp_path, content, where):
+    mirror = str(tmp_path / "mirror folder")
+    if where == "mirror":
+        mirror = server.url("mirror/")
+        server.files[f"/mirror/{FILE_NAME}"] = content
+    else:
+        (tmp_path / where).mkdir()
+        (tmp_path / where / FILE_NAME).write_bytes(content)
+        assert is_ready(two_builds, tmp_path / "weights", mirror)
+    reports = []
+    path = ensure_weights(
+        two_builds, tmp_path / "weights", mirror, on_progress=lambda *shown: reports.append(shown)
+    )
+    assert path.read_bytes() == content
+    assert server.asked == ([f"/mirror/{FILE_NAME}"] if where == "mirror" else [])
+    assert not reports or reports[-1][0] == len(content)
+
+
+def test_the_other_build_is_fetched_where_the_first_is_gone(two_builds, server, tmp_path):
+    del server.files[f"/official/{FILE_NAME}"]
+    server.files[f"/other/{FILE_NAME}"] = OTHER
+    assert ensure_weights(two_builds, tmp_path).read_bytes() == OTHER
+    assert server.asked == [f"/official/{FILE_NAME}", f"/other/{FILE_NAME}"]
+
+
+def test_an_address_gives_its_own_build_only(two_builds, server, tmp_path):
+    server.files[f"/official/{FILE_NAME}"] = OTHER
+    server.files[f"/other/{FILE_NAME}"] = CONTENT
+    with pytest.raises(
+        WeightsUnavailableError, match=r"290000 bytes long, expected 300000\).*larger than 290000"
+    ):
+        ensure_weights(two_builds, tmp_path)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_file_that_is_neither_build_is_never_used(two_builds, tmp_path):
+    (tmp_path / FILE_NAME).write_bytes(bytes(len(OTHER)))
+    with pytest.raises(WeightsCorruptError, match=r"expected [0-9a-f]{64} or [0-9a-f]{64}"):
+        ensure_weights(two_builds, tmp_path)
+
+
+def test_further_builds_leave_the_fingerprint_as_it_was(two_builds, spec):
+    assert two_builds.fingerprint() == spec.fingerprint()
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [spec for spec in CATALOG if spec.weights and spec.weights.others],
+    ids=lambda spec: spec.name,
+)
+def test_every_one_of_several_builds_says_where_it_comes_from(spec):
+    builds = spec.weights.builds
+    assert len({build.sha256 for build in builds}) == len(builds)
+    for build in builds:
+        assert build.source
+        assert build.url.startswith("https://")
+        assert build.url.endswith(f"/{spec.weights.file_name}")
+        assert len(build.sha256) == 64

@@ -6,6 +6,8 @@ import subprocess
 import pytest
 
 from scripts.audit import (
+    PYTHON_LOCKS,
+    ROOT,
     UnreachableError,
     Vulnerability,
     allowed,
@@ -63,3 +65,11 @@ def test_the_report():
     lines, code = report(checks, allowed(table))
     assert (lines[0], code) == ("a.lock: nothing known, 1 accepted", 0)
     assert report({"c.lock": silent}, {})[1] == 0
+
+
+def test_every_lock_file_of_python_is_audited_and_renewed():
+    found = {path for folder in ("requirements", "tests") for path in (ROOT / folder).rglob("*.lock")}
+    locks = {str(path.relative_to(ROOT)) for path in found if "node_modules" not in path.parts}
+    assert locks == set(PYTHON_LOCKS)
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert [lock for lock in locks if f" -o {lock}\n" not in makefile] == []

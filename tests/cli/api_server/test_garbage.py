@@ -4,6 +4,7 @@ import gc
 import os
 import subprocess
 import sys
+from types import FrameType
 
 import pytest
 
@@ -112,3 +113,20 @@ def test_garbage_is_looked_for_at_any_time_when_there_is_much(keeper, monkeypatc
         keeper.check(0)
         del kept
     assert sys.getallocatedblocks() - before < 60_000
+
+
+def test_no_python_code_holds_a_list_of_all_objects(keeper):
+    """A tuple that another thread is just making has two owners meanwhile, and fails to grow: SystemError."""
+    called: list[object] = []
+
+    def note(_frame: FrameType, event: str, function: object) -> None:
+        # What C code calls, as `map` does, is not told here: no other thread can come in between.
+        if event == "c_call":
+            called.append(function)
+
+    sys.setprofile(note)
+    try:
+        keeper.check(0)
+    finally:
+        sys.setprofile(None)
+    assert gc.get_objects not in called

@@ -9,6 +9,8 @@ from domain.analyses.files import tracked_key
 from domain.analyses.models import Analysis, AnalysisStatus, LabelTotal
 from domain.videos.models import Video, VideoStatus
 from graphql_api.relay import find_uuid, global_id
+from tasks.results.comparison import Comparer
+from tasks.results.table import SegmentTable
 from tests.graphql_api.full_app import FullApp, Person
 from tests.tasks.tables import tracked
 
@@ -120,3 +122,39 @@ async def test_an_analysis_whose_files_are_gone_is_not_found(app):
     key = find_uuid(first, "Analysis")
     await app.storage.delete(tracked_key(key, 1))
     assert (await _error(ada, first, first))[0] == "NOT_FOUND"
+
+
+async def test_one_file_uploaded_twice_is_one_video(app):
+    ada = await app.person()
+    videos = [await _video(ada) for _ in range(2)]
+    first, second = [await _analysis(app, video, [(0, 1)]) for video in videos]
+    assert (await _error(ada, first, second))[0] == "BAD_USER_INPUT"
+    await Video.all().update(sha256="ab" * 32)
+    assert (await ada.data(COMPARE, a=first, b=second))["compareAnalyses"]["matched"] == 2
+    await Video.filter(id=videos[0].id).update(size_bytes=2)
+    assert (await _error(ada, first, second))[0] == "BAD_USER_INPUT"
+
+
+async def test_nothing_is_computed_in_the_process_of_the_api(app, monkeypatch):
+    """A thread would not do: what holds the interpreter holds up the event loop."""
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("this belongs into another process")
+
+    monkeypatch.setattr(Comparer, "add", refuse)
+    monkeypatch.setattr(Comparer, "result", refuse)
+    monkeypatch.setattr(SegmentTable, "from_parquet", refuse)
+    ada = await app.person()
+    video = await _video(ada)
+    first, second = [await _analysis(app, video, [(0, 1)]) for _ in range(2)]
+    assert (await ada.data(COMPARE, a=first, b=second))["compareAnalyses"]["agreement"] == 1.0
+
+
+async def test_no_more_than_a_thousand_tracks_are_listed_and_all_are_counted(app):
+    ada = await app.person()
+    video = await _video(ada)
+    first = await _analysis(app, video, [(20.0 * place, place) for place in range(1, 1003)])
+    second = await _analysis(app, video, [(0.0, 1)])
+    found = (await ada.data(COMPARE, a=first, b=second))["compareAnalyses"]
+    assert (found["lostTrackCount"], found["newTrackCount"]) == (1002, 1)
+    assert found["lostTrackIds"] == list(range(1, 1001))

@@ -24,6 +24,7 @@ from graphql_api.execution import executor
 from graphql_api.execution.documents import CheckedDocument
 from graphql_api.execution.schema import ApiSchema
 from graphql_api.scalars import SCALARS, BigInt
+from graphql_api.slices import Slices
 from tests.graphql_api.execution.queries import QueryMaker
 
 # graphql-core lets go of awaitables next to an error that it has not begun to await.
@@ -267,6 +268,35 @@ def test_any_query_on_any_data_has_the_answer_of_graphql_core(seed):
             OUTCOMES["with errors" if b'"errors":[' in stock else "without errors"] += 1
 
     asyncio.run(compare())
+
+
+@given(seed=st.integers(0, 2**64 - 1))
+@settings(max_examples=25, deadline=None, derandomize=True)
+def test_in_slices_the_data_is_the_same(seed):
+    """Which of two errors is told that both make the same field null may depend on who is done first."""
+    random = Random(seed)
+    query = QueryMaker(SCHEMA._schema, random).make(["branches", "branch"])
+    if not isinstance(SCHEMA.documents.get(query), CheckedDocument):
+        return
+    data_seed, variables = random.random(), {"yes": True, "no": False}
+
+    def branches() -> list[Branch]:
+        garden = Garden(Random(data_seed))
+        return [garden.branch() for _ in range(3)]
+
+    async def compare() -> None:
+        stock, _ = await _both(SCHEMA, query, branches, variables)
+        for checked in (CheckedDocument(parse(query)), SCHEMA.documents.get(query)):
+            slices = Slices(0.0)
+            result = await SCHEMA._executed(checked, variables, branches(), None, None, None, slices)
+            expected = orjson.loads(stock)
+            assert orjson.loads(orjson.dumps(result.data)) == expected["data"], query
+            assert bool(result.errors) == bool(expected["errors"]), query
+            assert not len(slices)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(executor, "_LONG_LIST", 1)
+        asyncio.run(compare())
 
 
 def test_both_what_is_plain_and_what_is_not_was_tried(monkeypatch):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import supervision as sv
 
+from ml_models.catalog import find_spec
 from tasks.evaluation.errors import GroundTruthError
 from tasks.evaluation.metrics import judge, total
 from tasks.evaluation.run import Found, RunOptions, run_sequence
@@ -83,7 +84,7 @@ def test_the_layouts_of_coco(tmp_path):
         {"annotations.json": document, "a.mp4": "", "b.mp4": "", "y.jpg": "", "z.jpg": "", "c.txt": ""},
     )
     pictures, first, second = find_sequences(folder)
-    assert pictures.source == Pictures((folder / "y.jpg", folder / "z.jpg"))
+    assert pictures.source == Pictures((folder / "y.jpg", folder / "z.jpg"), is_video=False)
     assert (pictures.truth.frames.tolist(), pictures.truth.ignored.tolist()) == ([1], [True])
     assert pictures.truth.ids.tolist() == [NO_ID]
     assert (first.name, first.source) == ("a.mp4", folder / "a.mp4")
@@ -179,6 +180,8 @@ def test_boxes_without_an_id_beside_others_are_left_out_of_the_scores_of_tracks(
 
 class _Model:
     """Finds nothing, and counts the frames it is shown."""
+
+    spec = find_spec("yunet-2026may")
 
     def __init__(self):
         self.frames = 0

@@ -6,14 +6,16 @@ of the middle (those of the fifth do not, at 92 s), and all six leave the frame 
 
 import random
 
+import cv2
 import numpy as np
 import pytest
 
+from ml_models.looking.cuts import GRID, CutFinder
 from tasks.counting.record import count_tracks
 from tasks.process.protocol import Message, decode
 from tasks.process.track import track_segment
 from tasks.results.table import SegmentTable, SegmentTableBuilder
-from tests.ml_models.clips import detections_of
+from tests.ml_models.clips import detections_of, read_frames
 
 CLIP = "one-by-one-person-detection.mp4"
 STEP = 2
@@ -136,3 +138,43 @@ def test_wherever_the_clip_is_cut_tracks_and_counts_are_the_same(frames, seed):
     assert rows_of(cut) == rows_of(whole)
     for name in ("tracks", "tracks_by_label", "counted"):
         assert answer[name] == expected[name]
+
+
+def test_no_track_goes_on_after_a_cut_wherever_segments_end(media_dir, weights_dir):
+    """Of the four shots each shows a face in the middle, where the tracker would go on with the one before."""
+    clip, cuts = media_dir / "short_hamilton_clip.mp4", [20, 82, 211]
+    lumas = [cv2.resize(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), GRID) for image in read_frames(clip)]
+    frames = detections_of(clip, "yunet-2026may", weights_dir)
+
+    def tracked(borders):
+        ends = [*borders, len(frames)]
+        values = {
+            "tracker": "BYTE_TRACK",
+            "parameters": {"min_confidence": 0.5, "frames_per_second": 30.0},
+            "min_confidence": 0.5,
+            "labels": None,
+            "tracks": [],
+        }
+        states, rows = [], []
+        for start, end in zip([0, *borders], ends, strict=True):
+            builder, finder = SegmentTableBuilder(), CutFinder()
+            for index in range(start, end):
+                seconds, found = frames[index]
+                labels = found.data["class_name"].tolist()
+                builder.add(index, seconds, found.xyxy, found.confidence, labels, None, None)
+                finder.add(index, lumas[index])
+            blob = builder.build(finder.frame_indices, finder.edges).to_parquet()
+            answer = track_segment(values, [blob, *states], _Report())
+            values |= {name: answer.values[name] for name in ("tracks", "edge")}
+            states = list(answer.blobs[1:])
+            rows += SegmentTable.from_parquet(answer.blobs[0]).detections.to_pylist()
+        return rows
+
+    whole = tracked([])
+    assert tracked([82]) == tracked([60, 61, 150, 211]) == whole
+    shots = {}
+    for row in whole:
+        if row["track_id"] is not None:
+            shots.setdefault(row["track_id"], set()).add(np.searchsorted(cuts, row["frame_index"], "right"))
+    assert all(len(one) == 1 for one in shots.values())
+    assert set().union(*shots.values()) == {0, 1, 2, 3}

@@ -1,0 +1,125 @@
+"""Who is found in clips whose people are known: our register beside the loop of the package face_recognition.
+
+Run as `python -m benchmarks.people`; a part of `make bench`. Clips are uploaded to a real server, an account
+for each set; what is compared is the register that comes of it.
+"""
+
+import argparse
+import os
+import sqlite3
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from benchmarks.people_loop import people_loop
+from benchmarks.people_scores import FoundFace, PeopleScores, score, tracked_faces
+from benchmarks.processes import family_cpu_seconds
+from benchmarks.server import BenchServer
+from domain.analyses.files import tracked_key
+from graphql_api.relay import require_uuid
+from tests.people_sets import CLIP_SETS
+from tests.people_truth import Clip
+
+ML_MODEL = "yunet-2026may"
+SPEED_AIM = 20.0
+_SEGMENTS = "SELECT segment_count FROM analyses WHERE id = ?"
+_PEOPLE = "SELECT track_id, person_id FROM appearances WHERE analysis_id = ? AND person_id IS NOT NULL"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one way found in a set of clips, and what it took."""
+
+    scores: PeopleScores
+    seconds: float
+    cpu_seconds: float
+
+
+def measure_register(server: BenchServer, clips: Sequence[Clip]) -> Measured:
+    """Upload all clips of a set at once; from then to the last final state."""
+    server.sign_up(f"people-{uuid4().hex[:8]}")
+    started, cpu_before = time.perf_counter(), family_cpu_seconds(server.pid)
+    settings = {"mlModel": ML_MODEL, "createPeople": True}
+    states = server.upload_and_finish([clip.path for clip in clips], settings)
+    seconds, cpu_seconds = time.perf_counter() - started, family_cpu_seconds(server.pid) - cpu_before
+    found = {
+        clip.name: read_faces(server.data_dir, require_uuid(state["id"], "Analysis"))
+        for clip, state in zip(clips, states, strict=True)
+    }
+    return Measured(score(clips, found), seconds, cpu_seconds)
+
+
+def measure_loop(clips: Sequence[Clip]) -> Measured:
+    """The loop on all clips of a set, one after the other."""
+    figures = people_loop([clip.path for clip in clips])
+    found = {clip.name: figures.faces[str(clip.path)] for clip in clips}
+    return Measured(score(clips, found), figures.seconds, figures.cpu_seconds)
+
+
+def read_faces(data_dir: Path, analysis_id: UUID) -> list[FoundFace]:
+    """The faces of an analysis that are somebody's: those of the tracks that are appearances."""
+    with sqlite3.connect(f"file:{data_dir / 'framewise.sqlite3'}?mode=ro", uri=True) as connection:
+        ((segments,),) = connection.execute(_SEGMENTS, (str(analysis_id),))
+        people = dict(connection.execute(_PEOPLE, (str(analysis_id),)))
+    tables = (
+        (data_dir / "files" / tracked_key(analysis_id, number)).read_bytes() for number in range(segments)
+    )
+    return tracked_faces(tables, people)
+
+
+def print_people(server: BenchServer, media: Path, directory: Path, sets: Sequence[str]) -> bool:
+    """Measure and print; whether nobody was merged, and the loop was matched at so many times its speed."""
+    print(f"\nWho is found: {ML_MODEL} and the register, beside dlib in every frame, tolerance 0.6")
+    print(f"  {'':<13}{'':<10}people: real found known   prec. recall  BCubed: prec. recall   F1   merged")
+    is_as_wanted = True
+    ours: list[Measured] = []
+    loops: list[Measured] = []
+    for name in sets:
+        clips = CLIP_SETS[name](media, directory / name.replace(" ", "-"))
+        ours.append(measure_register(server, clips))
+        loops.append(measure_loop(clips))
+        _print_row(name, "register", ours[-1].scores)
+        _print_row("", "loop", loops[-1].scores)
+        is_as_wanted &= not ours[-1].scores.false_merges and ours[-1].scores.f1 >= loops[-1].scores.f1
+    for unit, field in (("s on the clock", "seconds"), ("s of the processor", "cpu_seconds")):
+        one, other = (sum(getattr(measured, field) for measured in ways) for ways in (ours, loops))
+        print(f"  {unit}: register {one:.1f}, loop {other:.1f}: {other / one:.1f} times as fast")
+        is_as_wanted &= other / one >= SPEED_AIM
+    print(f"  aim: no merge, F1 of the loop or better, {SPEED_AIM:.0f} times its speed")
+    return is_as_wanted
+
+
+def _print_row(name: str, way: str, scores: PeopleScores) -> None:
+    print(
+        f"  {name:<13}{way:<10}{scores.real:12d}{scores.found:6d}{scores.known:6d}"
+        f"{scores.person_precision:8.2f}{scores.person_recall:7.2f}"
+        f"{scores.precision:15.3f}{scores.recall:7.3f}{scores.f1:7.3f}{scores.false_merges:7d}"
+    )
+
+
+def main() -> int:
+    """Measure on a server of its own; 1 when an aim is missed."""
+    shared = Path(__file__).resolve().parents[2] / "shared"
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.people", description=__doc__)
+    parser.add_argument(
+        "--media", type=Path, default=os.environ.get("FRAMEWISE_TEST_MEDIA", shared / "media")
+    )
+    parser.add_argument(
+        "--weights", type=Path, default=os.environ.get("FRAMEWISE_TEST_WEIGHTS", shared / "models")
+    )
+    parser.add_argument("--set", action="append", choices=CLIP_SETS, help="only this set; may be repeated")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="framewise-people-") as folder:
+        directory = Path(folder)
+        with BenchServer(directory / "server", options.weights, slots=1) as server:
+            sets: list[Any] = options.set or list(CLIP_SETS)
+            return 0 if print_people(server, options.media, directory, sets) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

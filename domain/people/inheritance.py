@@ -1,0 +1,119 @@
+"""What was decided about a face holds for it in other analyses of the same video as well."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from tortoise.backends.base.client import BaseDBAsyncClient
+
+from domain.people.models import Appearance, ForgottenFace
+from domain.sql import fetch_rows
+
+LEAST_OVERLAP = 0.3
+"""Intersection over union from which on two boxes at one time are the same face."""
+
+_Places = Sequence[Sequence[float]]
+_Boxes = dict[float, Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What was decided about faces of a video's content.
+
+    Attributes:
+        known: Places, with the person, or None for what is no face.
+        forgotten: Places of people who were deleted.
+        forgotten_tracks: Those that this analysis itself had found, while it may go on with their tracks.
+    """
+
+    known: Sequence[tuple[_Boxes, UUID | None]]
+    forgotten: Sequence[_Boxes]
+    forgotten_tracks: Mapping[int, Sequence[_Boxes]] = field(default_factory=dict)
+
+    def is_forgotten(self, track_id: int, places: _Places) -> bool:
+        """Whether a face in these places is not to be taken up."""
+        boxes = _boxes(places)
+        if any(_agreement(boxes, forgotten) > 0 for forgotten in self.forgotten):
+            return True
+        # Of a track that went on, other places may be known by now: its number tells, and when it was seen.
+        last = max(boxes, default=0.0)
+        return any(min(seen, default=0.0) <= last for seen in self.forgotten_tracks.get(track_id, ()))
+
+    def of(self, places: _Places) -> tuple[bool, UUID | None]:
+        """Whether something was decided about a face there, and whose it is; None: it is no face."""
+        boxes = _boxes(places)
+        best, person_id = 0.0, None
+        for others, owner in self.known:
+            agreement = _agreement(boxes, others)
+            if agreement > best:
+                best, person_id = agreement, owner
+        return best > 0, person_id
+
+
+async def read_decisions(
+    connection: BaseDBAsyncClient, owner_id: UUID, analysis_id: UUID, sha256: str, *, forgets: bool
+) -> Decisions:
+    """What was decided about faces that other analyses found in this content.
+
+    Args:
+        connection: The transaction that holds the register's lock.
+        owner_id: Whose register it is.
+        analysis_id: The analysis that is to inherit.
+        sha256: The content.
+        forgets: Whether faces of deleted people are not to be taken up.
+    """
+    rows = await fetch_rows(
+        "SELECT a.id FROM appearances a JOIN videos v ON v.id = a.video_id WHERE v.sha256 = $1 "
+        "AND v.owner_id = $2 AND a.owner_id = $2 AND a.is_pinned = $3 AND a.analysis_id <> $4",
+        sha256,
+        owner_id,
+        True,
+        analysis_id,
+        connection=connection,
+    )
+    decided = await (
+        Appearance.filter(id__in=[row["id"] for row in rows])
+        .using_db(connection)
+        .order_by("first_seconds", "track_id", "id")
+        .only("id", "person_id", "places")
+        if rows
+        else _nothing()
+    )
+    forgotten = await ForgottenFace.filter(owner_id=owner_id, video_sha256=sha256).using_db(connection)
+    tracks: dict[int, list[_Boxes]] = {}
+    for one in forgotten:
+        if one.track_id is not None and one.analysis_id == analysis_id:
+            tracks.setdefault(one.track_id, []).append(_boxes(one.places))
+    return Decisions(
+        [(_boxes(one.places), one.person_id) for one in decided],
+        [_boxes(one.places) for one in forgotten] if forgets else [],
+        tracks,
+    )
+
+
+async def _nothing() -> list[Appearance]:
+    return []
+
+
+def _boxes(places: _Places) -> _Boxes:
+    return {round(place[0], 3): place[1:] for place in places}
+
+
+def _agreement(one: _Boxes, other: _Boxes) -> float:
+    """Sum of the overlaps, if the boxes overlap at most of the times that both have; else 0."""
+    overlaps = [_overlap(one[time], other[time]) for time in one.keys() & other.keys()]
+    same = [overlap for overlap in overlaps if overlap >= LEAST_OVERLAP]
+    return sum(same) if 2 * len(same) > len(overlaps) else 0.0
+
+
+def _overlap(one: Sequence[float], other: Sequence[float]) -> float:
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    common = width * height
+    return common / (_area(one) + _area(other) - common)
+
+
+def _area(box: Sequence[float]) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])

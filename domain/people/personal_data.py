@@ -1,0 +1,124 @@
+"""The rules of what is kept of a person: name, birth date, sex."""
+
+import re
+import unicodedata
+from datetime import UTC, date, datetime
+from typing import TypedDict
+
+from domain.errors import InvalidError
+from domain.people.models import Sex
+from domain.people.names import name_key
+
+MAX_NAME_LENGTH = 200
+MAX_WORDS = 5
+FIRST_BIRTH_DATE = date(1900, 1, 1)
+MAX_NAME_KEY_LENGTH = 600
+
+_LETTERS = ("Lu", "Ll", "Lt", "Lm", "Lo")
+_MARKS = ("Mn", "Mc")
+_MOST_MARKS = 4
+"""On one letter: Hebrew with vowels and accents has four; more is a prank."""
+_APOSTROPHES = "'\u2019\u02bc"
+_HYPHENS = "-\u2010\u2011\u058a\u05be"
+_ZERO_WIDTH_NON_JOINER, _ZERO_WIDTH_JOINER = "\u200c", "\u200d"
+_VIRAMA_CLASS = 9
+_SPACES = re.compile(r"[\t\n\v\f\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
+# Letters and marks that show nothing (Unicode's Default_Ignorable_Code_Point).
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+
+
+class PersonalData(TypedDict, total=False):
+    """What to change of a person: what is absent stays, None clears."""
+
+    full_name: str | None
+    birth_date: date | None
+    sex: Sex | None
+
+
+def clean_person_name(full_name: str) -> str:
+    """The name in NFC form with one space between its words.
+
+    Raises:
+        InvalidError: It is not 1 to 5 words of letters of any script (with their marks), hyphens and
+            apostrophes inside words, or has more than 200 characters.
+    """
+    path = ("full_name",)
+    name = unicodedata.normalize("NFC", _SPACES.sub(" ", full_name[: 10 * MAX_NAME_LENGTH]).strip(" "))
+    if not name:
+        raise InvalidError("A name has letters; to clear it, give null.", path)
+    if len(name) > MAX_NAME_LENGTH or len(full_name) > 10 * MAX_NAME_LENGTH:
+        raise InvalidError(f"A name has at most {MAX_NAME_LENGTH} characters.", path)
+    words = name.split(" ")
+    if len(words) > MAX_WORDS:
+        raise InvalidError(f"A name has 1 to {MAX_WORDS} words.", path)
+    if _INVISIBLE.search(name) or not all(map(_is_word, words)):
+        raise InvalidError(
+            "A name has only letters, with hyphens and apostrophes inside its words: no digits, other signs, "
+            "pictures or hidden characters.",
+            path,
+        )
+    return name
+
+
+def stored_name_key(full_name: str | None) -> str | None:
+    """The key of a name, as long as its column."""
+    return None if full_name is None else name_key(full_name)[:MAX_NAME_KEY_LENGTH]
+
+
+def check_birth_date(birth_date: date, recorded_on: date | None) -> None:
+    """Check a birth date; `recorded_on` is when the person was first filmed, where that is known.
+
+    Raises:
+        InvalidError: It is before 1900, in the future, or after the person was filmed.
+    """
+    path = ("birth_date",)
+    if birth_date < FIRST_BIRTH_DATE:
+        raise InvalidError("A birth date is not before 1900.", path)
+    if birth_date > datetime.now(UTC).date():
+        raise InvalidError("A birth date is not in the future.", path)
+    if recorded_on is not None and birth_date > recorded_on:
+        raise InvalidError(
+            f"The person is in a video that was recorded on {recorded_on}, before this birth date.", path
+        )
+
+
+def _is_word(word: str) -> bool:
+    """Letters, each with a few marks; between letters one hyphen or apostrophe; 't may begin with one."""
+    before, marks = "start", 0
+    for place, character in enumerate(word):
+        kind = _kind(character, word[:place])
+        marks = marks + 1 if kind == "mark" else 0
+        if kind not in _FOLLOWS[before] or marks > _MOST_MARKS:
+            return False
+        before = kind
+    return before in ("letter", "mark")
+
+
+_FOLLOWS = {
+    "start": ("letter", "apostrophe"),
+    "letter": ("letter", "mark", "apostrophe", "hyphen", "joiner"),
+    "mark": ("letter", "mark", "apostrophe", "hyphen", "joiner"),
+    "apostrophe": ("letter",),
+    "hyphen": ("letter",),
+    "joiner": ("letter",),
+}
+
+
+def _kind(character: str, before: str) -> str:
+    if character in _APOSTROPHES:
+        return "apostrophe"
+    if character in _HYPHENS:
+        return "hyphen"
+    if character in (_ZERO_WIDTH_JOINER, _ZERO_WIDTH_NON_JOINER) and before:
+        return "joiner" if _may_join(character, before[-1]) else "other"
+    category = unicodedata.category(character)
+    return "letter" if category in _LETTERS else "mark" if category in _MARKS else "other"
+
+
+def _may_join(joiner: str, before: str) -> bool:
+    """Whether it shows: after a virama, or the non-joiner in Arabic script (RFC 5892, A.1 and A.2)."""
+    if unicodedata.combining(before) == _VIRAMA_CLASS:
+        return True
+    return joiner == _ZERO_WIDTH_NON_JOINER and unicodedata.bidirectional(before) == "AL"

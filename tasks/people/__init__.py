@@ -1,0 +1,1 @@
+"""What is done with the register that needs models or settings."""

@@ -1,0 +1,1 @@
+from tests.vector_databases import vector_server  # noqa: F401

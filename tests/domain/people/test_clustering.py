@@ -1,0 +1,115 @@
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.people.assignment import NOBODY, assign
+from domain.people.clustering import STEPS, Faces, cluster
+from tests.domain.people.worlds import unit
+
+SAME = 0.6
+
+
+def _made(seed: int) -> Faces:
+    """Faces that are hard to tell apart, some of them the same, some decided about, some seen side by side."""
+    chance = np.random.default_rng(seed)
+    count, dimensions = int(chance.integers(1, 22)), int(chance.choice([3, 8, 32]))
+    centres = chance.normal(size=(int(chance.integers(1, 6)), dimensions))
+    noise = chance.choice([0.2, 0.6, 1.2]) * chance.normal(size=(count, dimensions))
+    vectors = centres[chance.integers(0, len(centres), count)] + noise
+    if seed % 3 == 0:
+        vectors = vectors[chance.integers(0, count, count)]
+    people = np.where(chance.random(count) < 0.2, chance.integers(0, 3, count), -1)
+    pairs = chance.integers(0, count, (int(chance.integers(0, 5)), 2)).tolist()
+    apart = [(one, other) for one, other in pairs if one != other]
+    return Faces(np.stack([unit(one) for one in vectors]), list(range(count)), people, apart)
+
+
+def _groups(numbers: np.ndarray, names: Sequence[int]) -> list[list[int]]:
+    groups: dict[int, list[int]] = {}
+    for number, name in zip(numbers.tolist(), names, strict=True):
+        groups.setdefault(number, []).append(name)
+    return sorted(sorted(group) for group in groups.values())
+
+
+def _by_definition(faces: Faces) -> list[list[int]]:
+    """The most similar pair of all joins, again and again."""
+    vectors = np.rint(faces.embeddings.astype(float) * STEPS)
+    people = faces.people.tolist()
+    starts: dict[tuple[str, int], list[int]] = {}
+    for one, person in enumerate(people):
+        starts.setdefault(("person", person) if person >= 0 else ("face", one), []).append(one)
+    clusters = list(starts.values())
+    apart = {*faces.apart, *((other, one) for one, other in faces.apart)}
+
+    def similarity(one: list[int], other: list[int]) -> float:
+        decided = [{people[face] for face in side} - {-1} for side in (one, other)]
+        if all(decided) or any((a, b) in apart for a in one for b in other):
+            return -np.inf
+        return vectors[one].sum(0) @ vectors[other].sum(0) / (len(one) * len(other)) / STEPS**2
+
+    while True:
+        pairs = [
+            (-similarity(one, other), sorted((min(one), min(other))), one, other)
+            for place, one in enumerate(clusters)
+            for other in clusters[:place]
+        ]
+        best = min(pairs, key=lambda pair: pair[:2], default=None)
+        if best is None or -best[0] < SAME:
+            return sorted(sorted(one) for one in clusters)
+        clusters = [one for one in clusters if one not in best[2:]] + [best[2] + best[3]]
+
+
+@given(seed=st.integers(0, 100_000))
+@settings(max_examples=60, deadline=None)
+def test_it_is_what_the_definition_says(seed: int) -> None:
+    faces = _made(seed)
+    assert _groups(cluster(faces, SAME), range(len(faces.keys))) == _by_definition(faces)
+
+
+@given(seed=st.integers(0, 100_000), shuffle=st.randoms(use_true_random=False))
+@settings(max_examples=40, deadline=None)
+def test_the_order_of_faces_does_not_matter(seed: int, shuffle: object) -> None:
+    faces = _made(seed)
+    order = list(range(len(faces.keys)))
+    shuffle.shuffle(order)  # type: ignore[attr-defined]
+    place = {face: number for number, face in enumerate(order)}
+    shuffled = Faces(
+        faces.embeddings[order],
+        [faces.keys[face] for face in order],
+        faces.people[order],
+        [(place[one], place[other]) for one, other in faces.apart],
+    )
+    assert _groups(cluster(shuffled, SAME), order) == _groups(cluster(faces, SAME), range(len(order)))
+
+
+@pytest.mark.parametrize("noise", [0.4, 0.8])
+def test_thousands_of_faces_of_one_person(noise: float) -> None:
+    chance = np.random.default_rng(1)
+    centre = chance.normal(size=64)
+    vectors = centre + noise * chance.normal(size=(1500, 64))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    faces = Faces(vectors.astype(np.float32), chance.permutation(1500).tolist(), np.full(1500, -1))
+    assert cluster(faces, 0.3).max() == 0
+
+
+def test_nothing_is_nothing() -> None:
+    assert not len(cluster(Faces(np.empty((0, 8), np.float32), [], np.empty(0, np.int64)), SAME))
+
+
+@pytest.mark.parametrize(
+    ("clusters", "pinned", "present", "taken", "people"),
+    [
+        ([0, 0, 1], [NOBODY] * 3, [5, 5, 5], set(), [5, NOBODY]),
+        ([0, 1, 1], [NOBODY] * 3, [5, 5, 5], set(), [NOBODY, 5]),
+        ([0, 1], [NOBODY] * 2, [5, 5], set(), [5, NOBODY]),
+        ([0, 1], [NOBODY, 5], [5, 5], {5}, [NOBODY, 5]),
+        ([0], [NOBODY], [5], {5}, [NOBODY]),
+        ([0, 0, 1], [NOBODY] * 3, [5, 6, 5], set(), [5, NOBODY]),
+        ([], [], [], set(), []),
+    ],
+)
+def test_who_a_cluster_is(clusters, pinned, present, taken, people) -> None:
+    assert assign(clusters, pinned, present, taken) == people
