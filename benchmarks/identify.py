@@ -75,7 +75,7 @@ def measure(clip: Path, weights_dir: Path) -> Cost:
         "is_last": True,
         "min_pixels": 32,
         "needs_landmarks": spec.needs_landmarks,
-        "same_similarity": spec.same_similarity,
+        "like_similarity": spec.same_similarity,
         "ml_model": EMBEDDER,
     }
     blobs = [timeline.to_bytes(), *tracked.blobs[: len(plans)]]

@@ -8,8 +8,10 @@ from tortoise.transactions import in_transaction
 from domain.accounts.audit import UNKNOWN_CALLER, Caller
 from domain.accounts.deletion import begin_deletion, going_accounts
 from domain.accounts.models import User
-from domain.analyses.deletion import delete_content_of
 from domain.analyses.models import Analysis
+from domain.content_deletion import delete_content_of
+from domain.erasure import note_erasure, try_erasure
+from domain.people.clearing import lock_if_there
 from domain.removals import try_removals
 from domain.sql import lock_rows
 from domain.uploads.deletion import delete_uploads_of
@@ -42,6 +44,7 @@ async def delete_account(
     """
     await begin_deletion(user, password, caller=caller)
     await try_removals(storage, await _finish(user.id, late_write_seconds))
+    await try_erasure()
 
 
 async def finish_account_deletions(*, late_write_seconds: float) -> int:
@@ -60,6 +63,8 @@ async def _finish(owner_id: UUID, late_write_seconds: float) -> list[UUID]:
         removals += await delete_uploads_of(owner_id)
         removals += await delete_content_of(owner_id, late_write_seconds=late_write_seconds)
         async with in_transaction() as connection:
+            # Before the account's row, as whoever corrects the register has it.
+            await lock_if_there(connection, owner_id)
             # A request that began before may be about to add a video.
             await lock_rows(connection, "users", [owner_id])
             is_gone = not (
@@ -69,4 +74,5 @@ async def _finish(owner_id: UUID, late_write_seconds: float) -> list[UUID]:
             )
             if is_gone:
                 await User.filter(id=owner_id).using_db(connection).delete()
+                await note_erasure(connection)
     return removals

@@ -19,7 +19,7 @@ from domain.duties import take_duty
 from domain.engines.sqlite import ResilientSqliteClient
 from domain.holders import this_process
 from domain.outages import is_outage
-from domain.sql import is_postgres
+from domain.sql import fetch_rows, is_postgres
 from storage.cancellation import run_blocking
 
 log = logging.getLogger(__name__)
@@ -28,10 +28,11 @@ PATIENCE_SECONDS = 0.2
 """How long cutting off the log may wait for others, who wait for it meanwhile."""
 
 _VACUUM_SECONDS = 60.0
-_VACUUM = (
-    "VACUUM people, appearances, person_changes, changed_people, holds, person_answers, person_exports, "
-    "face_registers"
+_TABLES = (
+    *("people", "appearances", "person_changes", "changed_people", "holds", "person_answers"),
+    *("person_exports", "face_registers", "face_vectors"),
 )
+"""Of the register; the last one is there only where pgvector is."""
 
 
 class Erasure(Model):
@@ -68,7 +69,9 @@ async def carry_out_erasures() -> bool:
     if is_postgres():
         if not await take_duty("erasing", this_process(), _VACUUM_SECONDS):
             return True
-        await connections.get("default").execute_script(_VACUUM)
+        for table in _TABLES:
+            if (await fetch_rows("SELECT to_regclass($1) IS NOT NULL AS is_there", table))[0]["is_there"]:
+                await connections.get("default").execute_script(f"VACUUM {table}")
     else:
         client = connections.get("default")
         assert isinstance(client, ResilientSqliteClient)  # noqa: S101 - the only engine but PostgreSQL's

@@ -82,7 +82,7 @@ async def read_page(
     rows: Rows, order: Order, after: tuple[Any, UUID] | None, limit: int
 ) -> Sequence[Sequence[Any]]:
     """The first `limit` rows in this order, or the first that follow the row with this value and id."""
-    keyset = () if after is None else after
+    keyset = _keyset(order, after)
     sql = _page(rows.model, rows.columns, rows.conditions, order, after is not None, limit, rows.joined)
     return await fetch_values(sql, *rows.values, *keyset)
 
@@ -113,7 +113,7 @@ def _statements_of_pages(
     limit: int,
 ) -> Iterator[tuple[str, list[Any]]]:
     """The statements that read a page of each parent, and their values."""
-    keyset = () if after is None else after
+    keyset = _keyset(order, after)
 
     def page_of(parent: str) -> str:
         conditions = (*rows.conditions, f"{parent_column} = {parent}")
@@ -141,6 +141,13 @@ def contains_text(columns: Sequence[str], text: str) -> tuple[str, list[str]]:
     return f"({condition})", [f"%{escaped}%"] * len(columns)
 
 
+def _keyset(order: Order, after: tuple[Any, UUID] | None) -> tuple[Any, ...]:
+    """The values of what `_page` has for the row that the page follows."""
+    if after is None:
+        return ()
+    return (after[0], *after) if order.expression else after
+
+
 @lru_cache(maxsize=256)
 def _select(
     model: type[Model], columns: tuple[tuple[str, str], ...], conditions: tuple[str, ...], joined: str
@@ -165,6 +172,9 @@ def _page(
     column, direction = order.expression or f"{table}.{order.column}", " DESC" if order.descending else ""
     if has_after:
         side = "<" if order.descending else ">"
+        if order.expression:
+            # SQLite finds the place of a pair in an index of columns only.
+            conditions = (*conditions, f"{column} {side}= ?")
         conditions = (*conditions, f"({column}, {table}.id) {side} (?, ?)")
     select = _select(model, columns, conditions, joined)
     return f"{select} ORDER BY {column}{direction}, {table}.id{direction} LIMIT {limit}"

@@ -3,7 +3,8 @@
 It is asked in SQL, for what knows the tables of every feature would have to stand above all of them.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from domain.sql import fetch_rows, placeholders
@@ -11,10 +12,14 @@ from domain.sql import fetch_rows, placeholders
 _MOST_NAMES = 500
 """In one statement."""
 
-_ROWS_BY_ID = {"analyses": "analyses", "videos": "videos"}
+_ANALYSES = "analyses"
+_ROWS_BY_ID = {_ANALYSES: "analyses", "videos": "videos"}
 """Folder whose subfolders are named by ids → the table with these ids."""
 
 _DETECTIONS = "detections"
+
+_FACE = re.compile(r"([0-9a-f-]{36})/faces/(\d{1,18})\.jpg")
+"""The crop of an appearance, in the folder of its analysis."""
 
 
 async def referenced(prefixes: Iterable[str]) -> set[str]:
@@ -37,14 +42,36 @@ async def referenced(prefixes: Iterable[str]) -> set[str]:
 async def _existing(folder: str, names: list[str]) -> set[str]:
     """Those of the names in a folder that a row has."""
     if folder in _ROWS_BY_ID:
-        ids = {name: _uuid(name) for name in names}
+        faces = {name: match for name in names if (match := _FACE.fullmatch(name))}
+        ids = {name: _uuid(name) for name in names if name not in faces}
         known = await _look_up(_ROWS_BY_ID[folder], "id", [key for key in ids.values() if key is not None])
-        return {name for name, key in ids.items() if key is None or str(key) in known}
+        existing = {name for name, key in ids.items() if key is None or str(key) in known}
+        return existing | await _shown_faces(faces) if folder == _ANALYSES else existing | faces.keys()
     if folder == _DETECTIONS:
         return await _look_up("videos", "sha256", names)
     sources = await _look_up("videos", "storage_key", names)
     sources |= await _look_up("own_models", "storage_key", names)
     return sources | await _look_up("uploads", "storage_key", names, "AND video_id IS NULL")
+
+
+async def _shown_faces(names: Mapping[str, re.Match[str]]) -> set[str]:
+    """Those of the crops that show an appearance which is there."""
+    tracks: dict[str, list[int]] = {}
+    for match in names.values():
+        if _uuid(match[1]) is not None:
+            tracks.setdefault(match[1], []).append(int(match[2]))
+    shown: set[tuple[str, int]] = set()
+    for analysis_id, numbers in tracks.items():
+        for start in range(0, len(numbers), _MOST_NAMES):
+            part = numbers[start : start + _MOST_NAMES]
+            rows = await fetch_rows(
+                "SELECT track_id FROM appearances WHERE analysis_id = $1 "  # noqa: S608 - placeholders
+                f"AND track_id IN ({placeholders(len(part), 2)})",
+                UUID(analysis_id),
+                *part,
+            )
+            shown.update((analysis_id, int(row["track_id"])) for row in rows)
+    return {name for name, match in names.items() if (match[1], int(match[2])) in shown}
 
 
 async def _look_up(table: str, column: str, values: list[UUID] | list[str], condition: str = "") -> set[str]:

@@ -21,6 +21,7 @@ from graphql_api.headers import SecurityHeaders
 from graphql_api.health import health_route
 from graphql_api.http import GraphQLEndpoint
 from graphql_api.links import find_target
+from graphql_api.people.exports import exports_route
 from graphql_api.progress_hub import ProgressHub
 from graphql_api.resumable_uploads.endpoint import upload_routes
 from graphql_api.schema import make_server_schema
@@ -60,6 +61,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         WebSocketRoute("/graphql", endpoint),
         health_route(state),
         files_route(state.storage, state.secret, find_target),
+        exports_route(state.storage, state.secret),
         *upload_routes(state),
         # The page may be built while we run: the folder need not be there yet.
         Mount("/static", BuiltFiles(directory=WEB_DIST, check_dir=False)),

@@ -18,6 +18,7 @@ from domain.errors import LimitExceededError, NotSignedInError
 from graphql_api.client_address import client_address
 from graphql_api.cookies import SessionCookies
 from graphql_api.event_hub import EventHub
+from graphql_api.pieces import UNDER_WAY, Loader
 from graphql_api.progress_hub import ProgressHub
 from graphql_api.rate_limits.limiter import RateLimiter
 from graphql_api.rate_limits.passwords import PasswordGuard
@@ -141,11 +142,14 @@ class Context:
 
     def loader(
         self, name: str, load: Callable[[list[K]], Awaitable[Sequence[V | BaseException]]]
-    ) -> DataLoader[K, V]:
+    ) -> Loader[K, V]:
         """The loader of this name, made with `load` on first use.
 
         On a WebSocket it batches but does not remember: a subscription must see what is true at each event.
         """
+        pieces = UNDER_WAY.get()
+        if pieces is not None:
+            return pieces.loader(name, load)
         if name not in self._loaders:
             self._loaders[name] = DataLoader(load_fn=load, cache=not self.is_websocket)
         return self._loaders[name]

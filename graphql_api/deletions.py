@@ -2,8 +2,8 @@
 
 import strawberry
 
+from domain import content_deletion
 from domain.account_deletion import delete_account
-from domain.analyses import deletion
 from graphql_api.context import Info
 from graphql_api.errors import Payload
 from graphql_api.fields import mutation
@@ -25,11 +25,11 @@ class DeletionMutations:
     @mutation("Delete a video with all analyses of it. Running ones stop.", counted=True)
     async def delete_video(self, info: Info, id: strawberry.ID) -> DeletePayload:
         state, key = info.context.state, require_uuid(id, "Video", "id")
-        await deletion.delete_video(
+        await content_deletion.delete_video(
             state.storage,
             info.context.user_id,
             key,
-            late_write_seconds=_late_write_seconds(info),
+            late_write_seconds=late_write_seconds(info),
             caller=info.context.caller,
         )
         return DeletePayload(deleted_id=id)
@@ -37,11 +37,11 @@ class DeletionMutations:
     @mutation("Delete an analysis with its results. If it is running, it stops.", counted=True)
     async def delete_analysis(self, info: Info, id: strawberry.ID) -> DeletePayload:
         state, key = info.context.state, require_uuid(id, "Analysis", "id")
-        await deletion.delete_analysis(
+        await content_deletion.delete_analysis(
             state.storage,
             info.context.user_id,
             key,
-            late_write_seconds=_late_write_seconds(info),
+            late_write_seconds=late_write_seconds(info),
             caller=info.context.caller,
         )
         return DeletePayload(deleted_id=id)
@@ -57,12 +57,13 @@ class DeletionMutations:
                 state.storage,
                 viewer.user,
                 password,
-                late_write_seconds=_late_write_seconds(info),
+                late_write_seconds=late_write_seconds(info),
                 caller=caller,
             )
         info.context.cookies.clear()
         return DeletePayload(deleted_id=global_id("User", viewer.user.id))
 
 
-def _late_write_seconds(info: Info) -> float:
+def late_write_seconds(info: Info) -> float:
+    """For so long a worker that has not noticed a deletion may still write files."""
     return _LEASES_UNTIL_NOTICED * info.context.state.settings.lease_seconds

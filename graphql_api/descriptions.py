@@ -49,6 +49,8 @@ _ARGUMENTS_OF_FIELDS: Mapping[str, str] = {
     "Query.compareAnalyses.b": "The run that is compared.",
     "Query.events.after": "Only events after the one with this number; null: from the oldest that is kept.",
     "Query.mlModels.task": "Only models that do this; null: all.",
+    "Query.searchPeople.face": "Which face of the photo, by its number in `faces`; null: the first.",
+    "Query.searchPeople.photo": "The photo: JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP.",
     "Subscription.events.after": "Only events after the one with this number; null: from now on.",
 }
 """`Type.field.argument` → what it means there."""
@@ -75,6 +77,8 @@ _VALUES: Mapping[str, Mapping[str, str]] = {
         "ACCOUNT_DELETED": "The account was deleted.",
         "ML_MODEL_UPLOADED": "A model was uploaded for everybody.",
         "ML_MODEL_DELETED": "An uploaded model was deleted.",
+        "PERSON_EXPORTED": "All data about a person was handed out.",
+        "PERSON_DELETED": "A person was deleted.",
     },
     "EventKind": {
         "VIDEO_UPLOADED": "A file came in.",

@@ -20,6 +20,7 @@ from graphql_api.people.appearances import Appearance, load_appearance
 from graphql_api.people.changes import PersonChange, load_change
 from graphql_api.people.operations import PeopleMutations, PeopleQueries
 from graphql_api.people.persons import Person, load_person
+from graphql_api.people.privacy import PrivacyMutations
 from graphql_api.people.search import PeopleSearchQueries
 from graphql_api.relay import Node, NodeLoader, load_node, uuid_loader
 from graphql_api.resumable_uploads.operations import (
@@ -77,6 +78,7 @@ class Mutation(
     OwnModelMutations,
     DeletionMutations,
     PeopleMutations,
+    PrivacyMutations,
 ):
     pass
 

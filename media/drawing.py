@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from media.masks import MaskRuns
 from media.text import text_mask
 
 Plane = NDArray[np.uint8]
@@ -25,6 +26,7 @@ _DARK, _LIGHT = (16, 128, 128), (235, 128, 128)
 _LIGHT_LUMA = 120
 """Fills brighter than this carry dark text."""
 _MAX_LABEL_CHARACTERS = 48
+_MASK_OPACITY = 0.4
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class OverlayBox:
         label: What it is.
         confidence: From 0 to 1.
         track_id: Which one it is, None where nothing is tracked.
+        mask: Its pixels, within the picture; None where only the box is known.
     """
 
     x1: float
@@ -48,6 +51,7 @@ class OverlayBox:
     label: str
     confidence: float
     track_id: int | None = None
+    mask: MaskRuns | None = None
 
 
 @dataclass(frozen=True)
@@ -70,13 +74,16 @@ class Canvas:
 def draw_boxes(canvas: Canvas, boxes: Sequence[OverlayBox]) -> None:
     """Draw `boxes` in place: a thin box in a colour per track, a pill with label, track and confidence.
 
-    Boxes without a track are light grey. Sizes follow the picture's. Surer boxes lie on top, labels on top
-    of all boxes.
+    Boxes without a track are light grey. Sizes follow the picture's. Masks are tinted, below all else. Surer
+    boxes lie on top, labels on top of all boxes.
     """
     height, width = canvas.luma.shape
     thickness = max(1.6, min(height, width) / 300)
     font_size = max(11, round(min(height, width) / 36))
     ordered = sorted(boxes, key=lambda box: box.confidence)
+    for box in ordered:
+        if box.mask is not None:
+            _draw_mask(canvas, box.mask, _color(box, canvas.luma_weights))
     for box in ordered:
         _draw_outline(canvas, box, _color(box, canvas.luma_weights), thickness)
     for box in ordered:
@@ -96,6 +103,24 @@ def _palette(key: int, luma_weights: tuple[float, float]) -> tuple[int, int, int
     blue_difference = (blue - luma) / (2 * (1 - blue_weight))
     red_difference = (red - luma) / (2 * (1 - red_weight))
     return round(16 + 219 * luma), round(128 + 224 * blue_difference), round(128 + 224 * red_difference)
+
+
+def _draw_mask(canvas: Canvas, mask: MaskRuns, color: tuple[int, int, int]) -> None:
+    """Half transparent, in place."""
+    left, top, pixels = mask.crop()
+    # From an even row and column on, as those of the halved planes are.
+    x, y = left - left % 2, top - top % 2
+    shape = np.zeros((_even(top - y + pixels.shape[0]), _even(left - x + pixels.shape[1])), np.uint8)
+    inside = shape[top - y : top - y + pixels.shape[0], left - x : left - x + pixels.shape[1]]
+    inside[:] = pixels * round(255 * _MASK_OPACITY)
+    for plane, value, divisor in zip((canvas.luma, canvas.blue, canvas.red), color, (1, 2, 2), strict=True):
+        region = plane[y // divisor :, x // divisor :][
+            : shape.shape[0] // divisor, : shape.shape[1] // divisor
+        ]
+        size = shape.shape[1] // divisor, shape.shape[0] // divisor
+        shares = shape if divisor == 1 else cv2.resize(shape, size, interpolation=cv2.INTER_AREA)
+        weights = shares[: region.shape[0], : region.shape[1]].astype(np.int32)
+        region[:] = region + (value - region.astype(np.int32)) * weights // 255
 
 
 def _draw_outline(canvas: Canvas, box: OverlayBox, color: tuple[int, int, int], thickness: float) -> None:

@@ -1,6 +1,8 @@
 from tortoise import migrations
 from tortoise.migrations import operations as ops
+from domain.accounts.audit import AuditKind
 from domain.people.models import ChangeKind, Sex
+from domain.people.name_order import NameIndex, NameKeyField
 from orjson import loads
 from tortoise.fields.base import OnDelete
 from tortoise.fields.data import JSON_DUMPS
@@ -40,6 +42,15 @@ class Migration(migrations.Migration):
             bases=['Model'],
         ),
         ops.CreateModel(
+            name='Erasure',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=uuid4, unique=True, db_index=True)),
+                ('noted_at', fields.FloatField()),
+            ],
+            options={'table': 'erasures', 'app': 'framewise', 'pk_attr': 'id', 'table_description': 'That files of the database may still hold what was deleted.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
             name='FaceRegister',
             fields=[
                 ('id', fields.UUIDField(primary_key=True, default=uuid4, unique=True, db_index=True)),
@@ -57,6 +68,8 @@ class Migration(migrations.Migration):
                 ('owner', fields.ForeignKeyField('framewise.User', source_field='owner_id', db_constraint=True, to_field='id', related_name='forgotten_faces', on_delete=OnDelete.CASCADE)),
                 ('video_sha256', fields.CharField(max_length=64)),
                 ('places', fields.JSONField(encoder=JSON_DUMPS, decoder=loads)),
+                ('analysis_id', fields.UUIDField(null=True)),
+                ('track_id', fields.IntField(null=True)),
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=True)),
             ],
             options={'table': 'forgotten_faces', 'app': 'framewise', 'indexes': [Index(fields=['owner_id', 'video_sha256'])], 'pk_attr': 'id', 'table_description': 'Where a deleted person was seen, and nothing else of them: not to be taken up again unless asked.'},
@@ -68,7 +81,7 @@ class Migration(migrations.Migration):
                 ('id', fields.UUIDField(primary_key=True, default=uuid4, unique=True, db_index=True)),
                 ('owner', fields.ForeignKeyField('framewise.User', source_field='owner_id', db_constraint=True, to_field='id', related_name='people', on_delete=OnDelete.CASCADE)),
                 ('full_name', fields.CharField(null=True, max_length=200)),
-                ('name_key', fields.CharField(null=True, max_length=600)),
+                ('name_key', NameKeyField(null=True, max_length=600)),
                 ('birth_date', fields.DateField(null=True)),
                 ('sex', fields.CharEnumField(null=True, description='FEMALE: FEMALE\nMALE: MALE', enum_type=Sex, max_length=8)),
                 ('profile_appearance_id', fields.UUIDField(null=True)),
@@ -78,7 +91,7 @@ class Migration(migrations.Migration):
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=True)),
                 ('updated_at', fields.DatetimeField(auto_now=False, auto_now_add=True)),
             ],
-            options={'table': 'people', 'app': 'framewise', 'indexes': [Index(fields=['owner_id', 'created_at', 'id']), Index(fields=['owner_id', 'name_key', 'id'])], 'pk_attr': 'id', 'table_description': 'A human across videos.'},
+            options={'table': 'people', 'app': 'framewise', 'indexes': [Index(fields=['owner_id', 'created_at', 'id']), NameIndex()], 'pk_attr': 'id', 'table_description': 'A human across videos.'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -130,6 +143,16 @@ class Migration(migrations.Migration):
             options={'table': 'holds', 'app': 'framewise', 'unique_together': (('change_id', 'subject_id'),), 'pk_attr': 'id', 'table_description': 'That a change decided about a person or an appearance: until it is undone they stay as they are.'},
             bases=['Model'],
         ),
+        ops.CreateModel(
+            name='PersonExport',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=uuid4, unique=True, db_index=True)),
+                ('person', fields.ForeignKeyField('framewise.Person', source_field='person_id', db_constraint=True, to_field='id', related_name='exports', on_delete=OnDelete.CASCADE)),
+                ('expires_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'person_exports', 'app': 'framewise', 'pk_attr': 'id', 'table_description': 'That somebody may fetch all data about a person for a while, by a link that says nothing about them.'},
+            bases=['Model'],
+        ),
         ops.AddField(
             model_name='Analysis',
             name='identified_segments',
@@ -139,6 +162,11 @@ class Migration(migrations.Migration):
             model_name='Analysis',
             name='recreates_people',
             field=fields.BooleanField(default=False),
+        ),
+        ops.AlterField(
+            model_name='AuditEntry',
+            name='kind',
+            field=fields.CharEnumField(description='SIGNED_UP: SIGNED_UP\nSIGNED_IN: SIGNED_IN\nSIGN_IN_FAILED: SIGN_IN_FAILED\nLOCKED_OUT: LOCKED_OUT\nSIGNED_OUT: SIGNED_OUT\nREFRESH_TOKEN_REUSED: REFRESH_TOKEN_REUSED\nPASSWORD_CHANGED: PASSWORD_CHANGED\nVIDEO_DELETED: VIDEO_DELETED\nANALYSIS_DELETED: ANALYSIS_DELETED\nACCOUNT_DELETED: ACCOUNT_DELETED\nML_MODEL_UPLOADED: ML_MODEL_UPLOADED\nML_MODEL_DELETED: ML_MODEL_DELETED\nPERSON_EXPORTED: PERSON_EXPORTED\nPERSON_DELETED: PERSON_DELETED', enum_type=AuditKind, max_length=32),
         ),
         ops.AddField(
             model_name='Video',

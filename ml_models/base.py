@@ -10,6 +10,7 @@ import numpy as np
 import supervision as sv
 from numpy.typing import NDArray
 
+from media.masks import runs_of_each
 from ml_models.catalog import MLModelSpec, OptionValue
 from ml_models.compute import Compute
 from ml_models.errors import (
@@ -24,6 +25,9 @@ Frame = NDArray[np.uint8]
 """BGR uint8 (height, width, 3) in display orientation."""
 
 FloatArray = NDArray[np.float32]
+
+MASK_RUNS = "mask_runs"
+"""Data (n,) of `media.masks.MaskRuns`: masks that do not take a byte for each pixel of the frame."""
 
 _ROUNDING = 1e-5
 
@@ -56,17 +60,19 @@ class AbstractImageAnalysisMLModel(ABC):
         self._is_loaded = False
         self._lock = threading.Lock()
 
-    def analyze(self, frames: Sequence[Frame]) -> list[sv.Detections]:
+    def analyze(self, frames: Sequence[Frame], *, compact_masks: bool = False) -> list[sv.Detections]:
         """Detect in each frame; the first call loads the model. Threads take turns.
 
         Args:
             frames: BGR uint8 images (height, width, 3), of any and differing sizes.
+            compact_masks: Give masks as ``data["mask_runs"]`` (`MASK_RUNS`) instead of `mask`.
 
         Returns:
             For each frame its detections: boxes float32 (n, 4) in that frame's pixels, clipped to it and not
             empty; confidence float32 (n,) from the spec's floor to 1; class_id int64 (n,); names in
-            ``data["class_name"]``. Highest confidence first, then by box. The same frame always gives
-            the same bytes, whatever the other frames.
+            ``data["class_name"]``; `mask` bool (n, height, width) of the frame, if the model gives masks.
+            Highest confidence first, then by box. The same frame always gives the same bytes, whatever
+            the other frames.
 
         Raises:
             ModelInputError: A frame is not such an image.
@@ -80,7 +86,9 @@ class AbstractImageAnalysisMLModel(ABC):
         with self._lock:
             self._ensure_loaded()
             results = self._analyzed(frames)
-        return [self._checked(result, frame) for result, frame in zip(results, frames, strict=True)]
+        return [
+            self._checked(result, frame, compact_masks) for result, frame in zip(results, frames, strict=True)
+        ]
 
     @abstractmethod
     def _load(self) -> None:
@@ -119,13 +127,14 @@ class AbstractImageAnalysisMLModel(ABC):
             raise self._output_error(f"must return a list with one result for each of {len(frames)} frames")
         return results
 
-    def _checked(self, result: sv.Detections, frame: Frame) -> sv.Detections:
+    def _checked(self, result: sv.Detections, frame: Frame, compact_masks: bool) -> sv.Detections:
         """The result as `analyze` promises it."""
         if not isinstance(result, sv.Detections):
             raise self._output_error(f"must return sv.Detections, not {type(result).__name__}")
         confidence = self._confidence(result)
         class_id = self._class_ids(result)
         boxes = self._boxes(result, frame)
+        result = self._with_masks(result, frame, compact_masks)
         order = np.lexsort((class_id, boxes[:, 3], boxes[:, 2], boxes[:, 1], boxes[:, 0], -confidence))
         keep = (confidence >= self.spec.floor_confidence) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
         order = order[keep[order]]
@@ -138,6 +147,22 @@ class AbstractImageAnalysisMLModel(ABC):
             confidence=confidence[order],
             class_id=class_id,
             data={**result.data, "class_name": self._class_names[class_id]},
+        )
+
+    def _with_masks(self, result: sv.Detections, frame: Frame, compact_masks: bool) -> sv.Detections:
+        """The same with masks as wanted, before anything is sorted, which would copy them."""
+        mask = result.mask
+        if mask is None:
+            return result
+        if mask.shape != (len(result), *frame.shape[:2]):
+            raise self._output_error(f"returned masks {mask.shape} for a frame {frame.shape[:2]}")
+        if not compact_masks:
+            return result
+        return sv.Detections(
+            xyxy=result.xyxy,
+            confidence=result.confidence,
+            class_id=result.class_id,
+            data={**result.data, MASK_RUNS: runs_of_each(mask)},
         )
 
     def _boxes(self, result: sv.Detections, frame: Frame) -> FloatArray:

@@ -32,6 +32,10 @@ from ml_models.onnx_detector.spec import detector_spec
 SUFFIX = ".yaml"
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_WITH_HEADS = re.compile(r"mask|keypoint|instanceseg", re.IGNORECASE)
+_HEAD_ON = re.compile(r"\b(?:MASK|KEYPOINT)_ON['\"]?\s*:\s*true", re.IGNORECASE)
+_REVISION_WITH_HEADS = 2
+"""Of models with masks or scores of keypoints: those of revision 1 did not store them."""
 _NAME = re.compile(r"^\s*['\"]?name['\"]?\s*:\s*['\"]?([^\s'\"#]+)", re.MULTILINE)
 
 
@@ -115,6 +119,7 @@ def _detectron2(folder: Path, fields: ConfigFields) -> MLModelSpec:
     return _torch_spec(
         folder,
         fields,
+        has_heads=_has_heads(folder, config),
         implementation="ml_models.detectron2_models.model:Detectron2",
         extra="detectron2",
         endings=(".pth", ".pkl"),
@@ -138,6 +143,7 @@ def _torchvision(folder: Path, fields: ConfigFields) -> MLModelSpec:
     return _torch_spec(
         folder,
         fields,
+        has_heads=architecture.startswith(("maskrcnn", "keypointrcnn")),
         implementation="ml_models.torchvision_models.model:TorchvisionDetector",
         extra="torch",
         endings=(".pth",),
@@ -155,6 +161,7 @@ def _torch_spec(
     folder: Path,
     fields: ConfigFields,
     *,
+    has_heads: bool,
     implementation: str,
     extra: str,
     endings: tuple[str, ...],
@@ -178,6 +185,7 @@ def _torch_spec(
         default_confidence=fields.number("default_confidence", max(0.5, floor), floor, 1),
         options={**options, "precision": fields.choice("precision", "float32", PRECISIONS)},
         folder=str(folder),
+        revision=_REVISION_WITH_HEADS if has_heads else 1,
     )
     fields.refuse_unknown()
     return spec
@@ -217,6 +225,14 @@ def _remote_weights(url: Any, sha256: Any, size_bytes: Any) -> Weights:
         raise ModelConfigError("weights", "size_bytes must be a positive number")
     file_name = f"{sha256[:12]}-{Path(parts.path).name}"
     return Weights(file_name=file_name, url=str(url), sha256=sha256, size_bytes=size_bytes)
+
+
+def _has_heads(folder: Path, config: str) -> bool:
+    """Whether a configuration of Detectron2, or of its model zoo, seems to give masks or keypoints."""
+    path = folder / config
+    if not path.is_file():
+        return _WITH_HEADS.search(config) is not None
+    return _HEAD_ON.search(path.read_text(errors="replace")) is not None
 
 
 def _digest(path: Path) -> str:

@@ -8,9 +8,12 @@ from domain.account_deletion import finish_account_deletions
 from domain.accounts.audit import prune_audit
 from domain.accounts.service import delete_expired_sessions
 from domain.duties import take_duty
+from domain.erasure import carry_out_erasures
 from domain.events import prune_events
 from domain.holders import this_process
 from domain.outages import is_outage
+from domain.people.export import prune_exports
+from domain.people.retention import delete_old_people
 from domain.removals import process_removals
 from domain.uploads.deletion import delete_expired_uploads
 from domain.uploads.service import unfinished_keys
@@ -41,19 +44,27 @@ async def keep_house(runtime: Runtime) -> None:
             storage, settings.detections_retention_days * _DAY_SECONDS
         ),
         "old events": await prune_events(settings.event_retention_days),
+        "people unseen for long": await delete_old_people(
+            settings.people_retention_days, late_write_seconds=_late_write_seconds(runtime)
+        ),
         "old entries of the audit log": await prune_audit(settings.audit_retention_days),
     }
     await delete_expired_sessions()
+    await prune_exports()
     told = ", ".join(f"{count} {name}" for name, count in removed.items() if count)
     if told:
         log.info("removed %s", told)
 
 
 async def remove_deleted(runtime: Runtime) -> None:
-    """Do what is left of deletions: files that are due, accounts whose deletion broke off."""
-    late_write_seconds = _LEASES_UNTIL_NOTICED * runtime.settings.lease_seconds
-    await finish_account_deletions(late_write_seconds=late_write_seconds)
+    """Do what is left of deletions: files that are due, accounts whose deletion broke off, bytes to erase."""
+    await finish_account_deletions(late_write_seconds=_late_write_seconds(runtime))
     await process_removals(runtime.storage)
+    await carry_out_erasures()
+
+
+def _late_write_seconds(runtime: Runtime) -> float:
+    return _LEASES_UNTIL_NOTICED * runtime.settings.lease_seconds
 
 
 async def keep_house_for_ever(runtime: Runtime) -> None:

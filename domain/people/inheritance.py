@@ -100,10 +100,27 @@ def _boxes(places: _Places) -> _Boxes:
 
 
 def _agreement(one: _Boxes, other: _Boxes) -> float:
-    """Sum of the overlaps, if the boxes overlap at most of the times that both have; else 0."""
-    overlaps = [_overlap(one[time], other[time]) for time in one.keys() & other.keys()]
+    """Sum of the overlaps, if the boxes overlap at most of the times at which both are seen; else 0.
+
+    Places of a long track lie far apart: between two of them a face is taken to move evenly.
+    """
+    if not one or not other:
+        return 0.0
+    first, last = max(min(one), min(other)), min(max(one), max(other))
+    times = {time for time in (*one, *other) if first <= time <= last}
+    overlaps = [_overlap(_box_at(one, time), _box_at(other, time)) for time in sorted(times)]
     same = [overlap for overlap in overlaps if overlap >= LEAST_OVERLAP]
     return sum(same) if 2 * len(same) > len(overlaps) else 0.0
+
+
+def _box_at(boxes: _Boxes, time: float) -> Sequence[float]:
+    """The box at a time between the first and the last one."""
+    if time in boxes:
+        return boxes[time]
+    before = max(each for each in boxes if each < time)
+    after = min(each for each in boxes if each > time)
+    share = (time - before) / (after - before)
+    return [start + share * (end - start) for start, end in zip(boxes[before], boxes[after], strict=True)]
 
 
 def _overlap(one: Sequence[float], other: Sequence[float]) -> float:

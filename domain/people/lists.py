@@ -8,10 +8,7 @@ from uuid import UUID
 from domain.pages import Rows
 from domain.people.names import name_key
 from domain.people.personal_data import MAX_NAME_KEY_LENGTH
-from domain.sql import fetch_values, is_postgres, stored_uuid
-
-NAME_KEY = "COALESCE(name_key, '\U0010ffff')"
-"""What people are sorted by where it is by name: those without one come last."""
+from domain.sql import fetch_values, stored_uuid
 
 SEEN_IN = (
     """JOIN (SELECT DISTINCT person_id, video_id FROM appearances) AS seen ON seen.video_id = videos.id"""
@@ -26,11 +23,6 @@ _FILMED = "COALESCE(videos.recorded_at, videos.created_at)"
 
 _MOST_ANALYSES = 100
 """In one statement."""
-
-
-def name_order() -> str:
-    """What stands for the name in an ORDER BY: by code points, alike on both databases."""
-    return f'{NAME_KEY} COLLATE "C"' if is_postgres() else NAME_KEY
 
 
 def filter_people(

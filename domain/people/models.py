@@ -7,6 +7,8 @@ from typing import Any
 from tortoise import fields
 from tortoise.models import Model
 
+from domain.people.name_order import NameIndex, NameKeyField
+
 
 class Sex(StrEnum):
     """The sex of a person, where it is known."""
@@ -55,7 +57,7 @@ class Person(Model):
     )
     owner_id: fields.UUIDField  # type: ignore[type-arg]
     full_name = fields.CharField(max_length=200, null=True)
-    name_key = fields.CharField(max_length=600, null=True)
+    name_key = NameKeyField(max_length=600, null=True)
     """The name case-folded: what is searched and sorted by."""
     birth_date = fields.DateField[date | None](null=True)
     sex = fields.CharEnumField(Sex, max_length=8, null=True)
@@ -71,7 +73,7 @@ class Person(Model):
 
     class Meta:
         table = "people"
-        indexes = (("owner_id", "created_at", "id"), ("owner_id", "name_key", "id"))
+        indexes = (("owner_id", "created_at", "id"), NameIndex())
 
 
 class Appearance(Model):

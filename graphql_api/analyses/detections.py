@@ -1,5 +1,7 @@
 """Detections at the edge: pages of rows read from stored segments."""
 
+from typing import Any
+
 import strawberry
 
 from domain.analyses.models import Analysis
@@ -17,6 +19,21 @@ class BoundingBox:
     height: float = strawberry.field(description="Height.")
 
 
+@strawberry.type(description="A point of a thing, such as an eye, in pixels of the upright frame.")
+class Landmark:
+    x: float = strawberry.field(description="From the left edge.")
+    y: float = strawberry.field(description="From the top edge.")
+    score: float | None = strawberry.field(
+        description="How certain the model is of it, on a scale of its own; null if it does not tell."
+    )
+
+
+@strawberry.type(description="The pixels of a thing, as COCO's compressed run-length encoding.")
+class Mask:
+    size: list[int] = strawberry.field(description="Height and width of the upright frame.")
+    counts: str = strawberry.field(description="The encoding, as `pycocotools.mask.decode` takes it.")
+
+
 @strawberry.type(description="Something a model saw in a frame.")
 class Detection:
     frame_index: int = strawberry.field(description="The frame's number in the video, from 0.")
@@ -25,6 +42,8 @@ class Detection:
     confidence: float = strawberry.field(description="How certain the model is, from 0 to 1.")
     box: BoundingBox = strawberry.field(description="Where it is.")
     track_id: int | None = strawberry.field(description="The number of its track; null if it has none.")
+    landmarks: list[Landmark] | None = strawberry.field(description="Null if the model gives none.")
+    mask: Mask | None = strawberry.field(description="Its pixels; null if the model gives no masks.")
 
 
 async def page_of_detections(
@@ -50,6 +69,8 @@ async def page_of_detections(
                 x=row["x1"], y=row["y1"], width=row["x2"] - row["x1"], height=row["y2"] - row["y1"]
             ),
             track_id=row["track_id"],
+            landmarks=_landmarks(row),
+            mask=None if row.get("mask") is None else Mask(**row["mask"]),
         )
         for _, row in page
     ]
@@ -59,6 +80,15 @@ async def page_of_detections(
         has_next_page=len(found) > size,
         has_previous_page=after is not None,
     )
+
+
+def _landmarks(row: dict[str, Any]) -> list[Landmark] | None:
+    values = row["landmarks"]
+    if values is None:
+        return None
+    points = list(zip(values[::2], values[1::2], strict=True))
+    scores = row.get("landmark_scores") or [None] * len(points)
+    return [Landmark(x=x, y=y, score=score) for (x, y), score in zip(points, scores, strict=True)]
 
 
 def _position(cursor: str) -> Position:

@@ -15,7 +15,7 @@ from typing_extensions import override
 from graphql_api.execution.plans import DocumentPlans, Plan, Plans, find_plan
 from graphql_api.execution.roots import RootPlan, make_root_plan
 from graphql_api.execution.selection import PlannedInfo
-from graphql_api.slices import Slices
+from graphql_api.pieces import Pieces
 
 _LONG_LIST = 10
 """Shorter lists are made at once."""
@@ -30,7 +30,7 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
     Args:
         arguments: As graphql-core's executor takes them.
         document_plans: The plans of the document; without, it is graphql-core's executor.
-        slices: If given, the operation is done in slices of the event loop's time.
+        pieces: If given, the operation is done in these.
         options: As Strawberry's and graphql-core's executors take them.
     """
 
@@ -38,12 +38,12 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
         self,
         *arguments: Any,
         document_plans: DocumentPlans | None = None,
-        slices: Slices | None = None,
+        pieces: Pieces | None = None,
         **options: Any,
     ) -> None:
         super().__init__(*arguments, **options)
-        self._slices = slices
-        if slices is not None:
+        self._pieces = pieces
+        if pieces is not None:
             self._reads = asyncio.Semaphore(_READS_AT_ONCE)
         has_middleware = self.middleware_manager is not None and bool(self.middleware_manager.middlewares)
         self.plans: Plans | None = None
@@ -141,13 +141,13 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
         position_context: Any,
     ) -> Any:
         """Call a resolver and make the result of its field; in a later turn of the event loop if need be."""
-        if self._slices is not None:
-            result = self._in_turn(self._slices, result, info.parent_type is self.schema.query_type)
+        if self._pieces is not None:
+            result = self._in_turn(self._pieces, result, info.parent_type is self.schema.query_type)
         return await super().complete_awaitable_value(
             return_type, field_details_list, info, path, result, position_context
         )
 
-    async def _in_turn(self, slices: Slices, result: Any, is_root: bool) -> Any:
+    async def _in_turn(self, pieces: Pieces, result: Any, is_root: bool) -> Any:
         """What a resolver gives. Those of root fields read a few at a time: others ask the database, too.
 
         What is below them is read by loaders, which need all that is asked at the same time.
@@ -155,7 +155,7 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
         has_begun = False
         try:
             async with self._reads if is_root else nullcontext():
-                await slices.next()
+                await pieces.next()
                 has_begun = True
                 return await result
         finally:
@@ -174,15 +174,15 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
     ) -> Any:
         """Make the results of the items of a list; a few in each turn of the event loop if need be."""
         arguments = (item_type, field_details_list, info, path)
-        if self._slices is None or position_context is not None or not isinstance(items, list):
+        if self._pieces is None or position_context is not None or not isinstance(items, list):
             return super().complete_iterable_value(*arguments, items, position_context)
         if len(items) < _LONG_LIST or any(map(self.is_awaitable, items)):
             return super().complete_iterable_value(*arguments, items, position_context)
-        return self._complete_in_slices(self._slices, items, *arguments)
+        return self._complete_in_pieces(self._pieces, items, *arguments)
 
-    async def _complete_in_slices(
+    async def _complete_in_pieces(
         self,
-        slices: Slices,
+        pieces: Pieces,
         items: list[Any],
         item_type: GraphQLOutputType,
         field_details_list: FieldDetailsList,
@@ -193,7 +193,7 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
         awaitable: list[int] = []
         try:
             for index, item in enumerate(items):
-                await slices.next()
+                await pieces.next()
                 if self.complete_list_item_value(
                     item, results, item_type, field_details_list, info, path.add_key(index, None), None
                 ):

@@ -8,6 +8,7 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 
 from graphql_api.client_address import client_address
 from graphql_api.fair_gate import FairGate
+from graphql_api.pieces import UNDER_WAY, Pieces
 from graphql_api.slices import Slices
 
 HEAVY_COST = 2_000
@@ -37,8 +38,8 @@ class HeavyLane:
         return len(self._gate)
 
     @asynccontextmanager
-    async def place(self, context: Any) -> AsyncIterator[None]:
-        """Execute a heavy query in the block.
+    async def place(self, context: Any) -> AsyncIterator[Pieces]:
+        """Execute a heavy query in the block, in these pieces.
 
         Raises:
             ClientDisconnect: The client has gone while the query waited.
@@ -48,7 +49,13 @@ class HeavyLane:
             if has_waited and isinstance(request, Request) and await request.is_disconnected():
                 raise ClientDisconnect
             await self.slices.next()
-            yield
+            pieces = Pieces(self.slices)
+            token = UNDER_WAY.set(pieces)
+            try:
+                yield pieces
+            finally:
+                UNDER_WAY.reset(token)
+                pieces.end()
 
 
 def caller_of(context: Any) -> str:

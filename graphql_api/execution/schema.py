@@ -27,8 +27,8 @@ from graphql_api.execution.introspection import Introspection
 from graphql_api.execution.operations import find_operation
 from graphql_api.execution.resolvers import shorten_resolvers
 from graphql_api.execution.roots import RootPlan
+from graphql_api.pieces import Pieces
 from graphql_api.rules import QueryLimits, check_cost, compile_cost, parse_query, validate_query
-from graphql_api.slices import Slices
 from graphql_api.trusted_documents import TrustedDocuments, TrustedDocumentsError, document_text
 
 MAX_COERCION_ERRORS = 5
@@ -110,8 +110,8 @@ class ApiSchema(strawberry.Schema):
         asked = (checked, variable_values, context_value, root_value, operation_name, operation_extensions)
         if not _is_heavy(checked, operation_name, extensions):
             return await self._answered(query or "", extensions, *asked)
-        async with self.lane.place(context_value):
-            return await self._answered(query or "", extensions, *asked, self.lane.slices)
+        async with self.lane.place(context_value) as pieces:
+            return await self._answered(query or "", extensions, *asked, pieces)
 
     async def _answered(
         self,
@@ -123,14 +123,14 @@ class ApiSchema(strawberry.Schema):
         root_value: Any,
         operation_name: str | None,
         extensions: dict[str, Any] | None,
-        slices: Slices | None = None,
+        pieces: Pieces | None = None,
     ) -> ExecutionResult:
         try:
             if operation_name in checked.introspecting:
                 result = await self._introspection.answer(query, checked.document, operation_name, variables)
             else:
                 result = await self._executed(
-                    checked, variables, context, root_value, operation_name, extensions, slices
+                    checked, variables, context, root_value, operation_name, extensions, pieces
                 )
         except Exception as error:
             return self._refused([GraphQLError(str(error), original_error=error)])
@@ -144,7 +144,7 @@ class ApiSchema(strawberry.Schema):
         root_value: Any,
         operation_name: str | None,
         extensions: dict[str, Any] | None,
-        slices: Slices | None,
+        pieces: Pieces | None,
     ) -> GraphQLExecutionResult:
         options: dict[str, Any] = {
             "operation_name": operation_name,
@@ -153,7 +153,7 @@ class ApiSchema(strawberry.Schema):
             "operation_extensions": extensions,
             "max_coercion_errors": MAX_COERCION_ERRORS,
             "hide_suggestions": self.hides_names,
-            "slices": slices,
+            "pieces": pieces,
         }
         coerced = self._coerced(checked, operation_name, variables)
         root = None if coerced is None else checked.plans.root(operation_name, coerced.coerced)

@@ -11,8 +11,9 @@ import strawberry
 from domain.errors import InvalidError
 from domain.people import corrections
 from domain.people.corrections import Correction
-from domain.people.lists import filter_people, name_order
+from domain.people.lists import filter_people
 from domain.people.models import Sex
+from domain.people.name_order import NAME_KEY
 from domain.people.personal_data import PersonalData
 from graphql_api.context import Info
 from graphql_api.errors import Payload
@@ -130,7 +131,7 @@ class PeopleQueries(SuggestionQueries):
             first=first,
             after=after,
             order_by=_ORDER_COLUMNS[order],
-            order_expression=name_order() if order is PersonOrder.NAME else None,
+            order_expression=NAME_KEY if order is PersonOrder.NAME else None,
             finish=partial(finish_people, info.context, partial(selects, info)),
             readers={
                 "appearances": partial(appearances_of_people, info.context, partial(selects, info)),

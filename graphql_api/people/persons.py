@@ -10,8 +10,9 @@ import strawberry
 
 from domain.pages import Rows, read_all
 from domain.people import models
-from domain.people.lists import NAME_KEY, SEEN_IN, people_of_tracks, read_faces
+from domain.people.lists import SEEN_IN, people_of_tracks, read_faces
 from domain.people.models import Sex
+from domain.people.name_order import NAME_KEY
 from domain.people.presence import read_presence
 from domain.sql import stored_uuid
 from graphql_api.context import Context, Info

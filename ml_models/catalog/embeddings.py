@@ -24,10 +24,10 @@ EMBEDDINGS = (
         "different groups of people",
         embedding_size=128,
         needs_landmarks=True,
-        # Measured on the means of up to 16 faces a track of benchmarks.people: different people of one room
-        # and camera reach 0.46, 99.5 % of all such pairs stay below 0.36; one person, near and far, 0.57.
-        same_similarity=0.52,
-        suggest_similarity=0.35,
+        same_similarity=0.35,
+        # Measured by benchmarks.people on tracks, the means of up to 16 faces: different people before one
+        # camera reach 0.46, 99.5 % of all pairs of two stay below 0.36; one person, near and far, has 0.57.
+        join_similarity=0.52,
     ),
     MLModelSpec(
         name="sface",
@@ -48,10 +48,9 @@ EMBEDDINGS = (
         known_limits="As mobilefacenet",
         embedding_size=128,
         needs_landmarks=True,
-        # OpenCV's threshold for two photos is 0.363. Joining people without asking needs a margin, which
-        # is not measured: it is that of mobilefacenet.
-        same_similarity=0.5,
-        suggest_similarity=0.363,
+        same_similarity=0.363,
+        # Not measured: as far from OpenCV's threshold for two photos as mobilefacenet's is.
+        join_similarity=0.53,
     ),
     MLModelSpec(
         name="person-reid-0288",

@@ -127,7 +127,9 @@ class MLModelSpec:
         needs_landmarks: Whether it describes faces by their landmarks, not their boxes.
         gives_landmarks: Whether it finds the five landmarks of each face: eyes, nose, corners of the mouth.
         same_similarity: The cosine similarity from which two descriptions are taken to be of one person.
-        suggest_similarity: From which they may be: people are asked. None: as `same_similarity`.
+        join_similarity: The cosine from which two tracks, each the mean of several descriptions, are taken to
+            be of one person without asking anybody; below it, and from `same_similarity` on, people are
+            asked. None: as `same_similarity`.
         keeps_quality_in_bfloat16: Whether it was measured to find nearly the same in bfloat16, for FAST.
         options: The options of the implementation with their values for this model.
         revision: Raise it when the same frame gives other detections than before, so that detections
@@ -154,7 +156,7 @@ class MLModelSpec:
     needs_landmarks: bool = False
     gives_landmarks: bool = False
     same_similarity: float | None = None
-    suggest_similarity: float | None = None
+    join_similarity: float | None = None
     keeps_quality_in_bfloat16: bool = False
     options: Mapping[str, OptionValue] = field(default_factory=dict)
     revision: int = 1

@@ -25,6 +25,7 @@ def _spec(
     task: MLTask = MLTask.OBJECT_DETECTION,
     epsilon: float = 1e-5,
     input_size: tuple[int, int] | None = None,
+    revision: int = 1,
 ) -> MLModelSpec:
     options: dict[str, OptionValue] = {
         "architecture": architecture,
@@ -54,6 +55,7 @@ def _spec(
         training_data=_COCO,
         known_limits=known_limits,
         options=options,
+        revision=revision,
     )
 
 
@@ -104,8 +106,9 @@ TORCHVISION = (
         file_name="maskrcnn_resnet50_fpn_v2_coco-73cbd019.pth",
         sha256="73cbd0190fcbe3ba339921fbce2c3a0b6bb9126c9a133c85e43a2a8e060a109e",
         size_bytes=185_828_065,
-        description="Finds 80 kinds of everyday things, with masks in Python; results keep the boxes.",
+        description="Finds 80 kinds of everyday things, and the mask of each: the pixels that it covers.",
         known_limits=_SLOW,
+        revision=2,
     ),
     _spec(
         "keypointrcnn_resnet50_fpn",
@@ -117,5 +120,6 @@ TORCHVISION = (
         labels=("person",),
         task=MLTask.PERSON_DETECTION,
         epsilon=0.0,
+        revision=2,
     ),
 )

@@ -64,6 +64,7 @@ class Detectron2(AbstractImageAnalysisMLModel):
         return [self._analyze_frame(frame) for frame in frames]
 
     def _analyze_frame(self, frame: Frame) -> sv.Detections:
+        seen = frame.shape[:2]
         frame = not_too_thin(frame)
         height, width = frame.shape[:2]
         image = frame[:, :, ::-1] if self._is_rgb else frame
@@ -73,7 +74,7 @@ class Detectron2(AbstractImageAnalysisMLModel):
             output = self._model([{"image": tensor, "height": height, "width": width}])[0]
         if "instances" not in output:
             raise ValueError(f"it gives {', '.join(output)}, but no instances: it is no detector")
-        return _detections(output["instances"].to("cpu"))
+        return _detections(output["instances"].to("cpu"), seen)
 
 
 def _load_weights(model: Any, path: Path) -> None:
@@ -85,7 +86,8 @@ def _load_weights(model: Any, path: Path) -> None:
         raise ValueError(f"{path.name} does not fit the config: {len(wrong)} parts lack weights ({named})")
 
 
-def _detections(instances: Any) -> sv.Detections:
+def _detections(instances: Any, size: tuple[int, int]) -> sv.Detections:
+    """What was found, with masks of that height and width."""
     boxes = instances.pred_boxes.tensor.float().numpy()
     if boxes.shape[1] != 4:
         raise ValueError("rotated boxes are not supported")
@@ -95,7 +97,8 @@ def _detections(instances: Any) -> sv.Detections:
         class_id=instances.pred_classes.numpy(),
     )
     if instances.has("pred_masks"):
-        detections.mask = instances.pred_masks.numpy().astype(bool)
+        masks = instances.pred_masks[:, : size[0], : size[1]]
+        detections.mask = masks.numpy().astype(bool, copy=False)
     if instances.has("pred_keypoints"):
         keypoints = instances.pred_keypoints.float().numpy()
         detections.data["landmarks"] = np.ascontiguousarray(keypoints[:, :, :2])

@@ -6,7 +6,7 @@ import numpy as np
 import supervision as sv
 from numpy.typing import NDArray
 
-from ml_models.base import FloatArray
+from ml_models.base import MASK_RUNS, FloatArray
 
 MIN_IOU = 0.5
 """What the boxes of one thing overlap at least, from one look to the next."""
@@ -56,7 +56,7 @@ def between(
     """The detections at `share` of the way from one look to the other: boxes and points are interpolated.
 
     The confidence is the higher of the two, so that a thing seen at both ends does not flicker between them.
-    Other data is that of the nearer end.
+    Other data is that of the nearer end; its masks move with the centres of their boxes, by whole pixels.
     """
     left, right = pairs[:, 0], pairs[:, 1]
     nearer, picked = (first, left) if share < 0.5 else (second, right)
@@ -66,12 +66,28 @@ def between(
             data[name] = _mixed(
                 np.asarray(first.data[name])[left], np.asarray(second.data[name])[right], share
             )
+    boxes = _mixed(first.xyxy[left], second.xyxy[right], share).reshape(-1, 4)
+    if MASK_RUNS in data:
+        data[MASK_RUNS] = moved_masks(data[MASK_RUNS], _centers(boxes) - _centers(nearer.xyxy[picked]))
     return sv.Detections(
-        xyxy=_mixed(first.xyxy[left], second.xyxy[right], share).reshape(-1, 4),
+        xyxy=boxes,
         confidence=np.maximum(_confidence(first)[left], _confidence(second)[right]),
         class_id=_class_id(nearer)[picked],
         data=data,
     )
+
+
+def moved_masks(runs: Any, offsets: NDArray[Any]) -> NDArray[np.object_]:
+    """The masks (n,), each moved by its offset (n, 2), rounded to whole pixels."""
+    moved = np.empty(len(runs), dtype=np.object_)
+    for place, (x, y) in enumerate(np.rint(offsets).astype(int).tolist()):
+        moved[place] = runs[place].moved(x, y)
+    return moved
+
+
+def _centers(boxes: NDArray[Any]) -> NDArray[Any]:
+    centers: NDArray[Any] = (boxes[:, :2] + boxes[:, 2:]) / 2
+    return centers
 
 
 def _mixed(first: NDArray[Any], second: NDArray[Any], share: float) -> FloatArray:

@@ -7,11 +7,13 @@ import numpy as np
 import supervision as sv
 from supervision.detection.utils.iou_and_nms import OverlapFilter, OverlapMetric
 
-from ml_models.base import Frame
-from ml_models.looking.partners import POINTS
+from ml_models.base import MASK_RUNS, Frame
+from ml_models.looking.partners import POINTS, moved_masks
 
 MAX_OVERLAP = 0.7
 """Of the smaller of two boxes of one label: what overlaps more is one thing, which a tile's edge cut."""
+
+_CORNER = "corner_in_tile"
 
 
 class Tiles:
@@ -67,12 +69,23 @@ def _plain(detections: sv.Detections) -> sv.Detections:
 
 
 def _relative(detections: sv.Detections) -> sv.Detections:
-    """Points seen from their box, since the slicer moves boxes but not points."""
-    return _shifted(_plain(detections), -1)
+    """Points seen from their box, since the slicer moves boxes but not points.
+
+    The corner in the tile tells how far masks must be moved, which are in whole pixels.
+    """
+    shifted = _shifted(_plain(detections), -1)
+    if MASK_RUNS in shifted.data and len(shifted):
+        shifted.data[_CORNER] = shifted.xyxy[:, :2].copy()
+    return shifted
 
 
 def _absolute(detections: sv.Detections) -> sv.Detections:
-    return _shifted(detections, 1)
+    shifted = _shifted(detections, 1)
+    corner = shifted.data.pop(_CORNER, None)
+    if corner is not None:
+        offsets = shifted.xyxy[:, :2] - np.asarray(corner)
+        shifted.data[MASK_RUNS] = moved_masks(shifted.data[MASK_RUNS], offsets)
+    return shifted
 
 
 def _shifted(detections: sv.Detections, direction: int) -> sv.Detections:

@@ -8,6 +8,7 @@ import supervision as sv
 import torch
 from torch import nn
 from torchvision.models import detection, get_model, list_models
+from torchvision.models.detection.roi_heads import paste_masks_in_image
 from torchvision.ops import FrozenBatchNorm2d
 
 from ml_models.base import AbstractImageAnalysisMLModel, Frame
@@ -22,6 +23,8 @@ from ml_models.torch_runtime import (
 )
 
 _MASK_THRESHOLD = 0.5
+_PASTED_AT_ONCE = 8
+"""Masks that take four bytes for each pixel of the frame: 100 of 1080p would be 830 MB."""
 
 
 class TorchvisionDetector(AbstractImageAnalysisMLModel):
@@ -69,19 +72,52 @@ class TorchvisionDetector(AbstractImageAnalysisMLModel):
             model.transform.min_size = (self.options["min_size"],)
         if self.options["max_size"]:
             model.transform.max_size = self.options["max_size"]
+        model.transform.postprocess = _MaskPasting(model.transform.postprocess)
 
     def _analyze(self, frames: Sequence[Frame]) -> list[sv.Detections]:
         return [self._analyze_frame(frame) for frame in frames]
 
     def _analyze_frame(self, frame: Frame) -> sv.Detections:
+        height, width = frame.shape[:2]
         rgb = np.ascontiguousarray(not_too_thin(frame)[:, :, ::-1].transpose(2, 0, 1))
         tensor = torch.from_numpy(rgb).to(self._device).float().div_(255)
         with inference(self._device, self._precision):
             (output,) = self._model([tensor])
         found = {name: values.cpu().numpy() for name, values in output.items()}
+        if "masks" in found:
+            found["masks"] = found["masks"][:, :height, :width]
         class_ids = self._class_id_of_output[found["labels"]]
         known = class_ids >= 0
         return _detections({name: values[known] for name, values in found.items()}, class_ids[known])
+
+
+class _MaskPasting:
+    """torchvision's `postprocess`, with masks as bool (n, height, width) from the start.
+
+    Args:
+        postprocess: Of the model's transform.
+    """
+
+    def __init__(self, postprocess: Any) -> None:
+        self._postprocess = postprocess
+
+    def __call__(
+        self, result: list[dict[str, Any]], image_shapes: Any, original_sizes: Any
+    ) -> list[dict[str, Any]]:
+        small = [found.pop("masks", None) for found in result]
+        results: list[dict[str, Any]] = self._postprocess(result, image_shapes, original_sizes)
+        for found, masks, size in zip(results, small, original_sizes, strict=True):
+            if masks is not None:
+                found["masks"] = _pasted(masks, found["boxes"], size)
+        return results
+
+
+def _pasted(masks: Any, boxes: Any, size: tuple[int, int]) -> Any:
+    pasted = torch.zeros((len(masks), *size), dtype=torch.bool, device=masks.device)
+    for start in range(0, len(masks), _PASTED_AT_ONCE):
+        part = slice(start, start + _PASTED_AT_ONCE)
+        pasted[part] = paste_masks_in_image(masks[part], boxes[part], size)[:, 0] > _MASK_THRESHOLD
+    return pasted
 
 
 def _build(architecture: str, classes: int, keypoints: int) -> Any:
@@ -105,7 +141,7 @@ def _freeze_batch_norm(model: Any, state: Mapping[str, Any], epsilon: float) -> 
 def _detections(found: dict[str, Any], class_ids: Any) -> sv.Detections:
     detections = sv.Detections(xyxy=found["boxes"], confidence=found["scores"], class_id=class_ids)
     if "masks" in found:
-        detections.mask = found["masks"][:, 0] > _MASK_THRESHOLD
+        detections.mask = found["masks"]
     if "keypoints" in found:
         detections.data["landmarks"] = np.ascontiguousarray(found["keypoints"][:, :, :2], dtype=np.float32)
         detections.data["landmark_scores"] = found["keypoints_scores"]

@@ -20,7 +20,7 @@ EMBEDDED_AT_FIRST = 2
 """Likewise while it goes on."""
 LEAST_SECONDS = 0.1
 """What is seen for less time is nobody: a hand, or a second box of the same face."""
-TRACKS_AT_ONCE = 64
+TRACKS_AT_ONCE = 16
 """So many tracks are looked at in one go through the video: their chips are in memory together."""
 
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 CANDIDATES_PER_TRACK = 16
 """Frames of a track that are decoded, at most; the best of them are embedded."""
-PLACES_PER_TRACK = 16
+PLACES_PER_TRACK = 32
 GRID_SECONDS = 0.5
 """Time between two places."""
 CANDIDATE_SECONDS = 0.25

@@ -17,5 +17,5 @@ async def suggest_same_people(settings: Settings, owner_id: UUID, first: int) ->
         spec = face_embedding_model(settings)
     except MLModelError:
         return []
-    least = spec.suggest_similarity or spec.same_similarity or 1.0
+    least = spec.same_similarity or 1.0
     return await same_person_suggestions(owner_id, first, embedding_model=spec.name, least_similarity=least)

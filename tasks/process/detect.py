@@ -11,7 +11,9 @@ import numpy as np
 import supervision as sv
 
 from media.frames import DecodedFrame, decode_frames
+from media.masks import RleMask
 from media.segments import SegmentPlan
+from ml_models.base import MASK_RUNS
 from ml_models.looking.between import SURE_SHARE
 from ml_models.looking.cuts import GRID, CutFinder
 from tasks.process.look import look_at, region_of
@@ -48,8 +50,8 @@ def detect_segment(values: dict[str, Any], blobs: Sequence[bytes], report: Repor
     looks = _looks(model, values, plan, report)
     cuts = CutFinder()
     with contextlib.closing(frames):
-        for found in looks(_looked_through(frames, cuts)):
-            labels, confidences = _add(builder, found)
+        for found in looks(_looked_through(frames, cuts) if model.finds_faces else frames):
+            labels, confidences = _add(builder, found, (plan.width, plan.height))
             counts.update(
                 label
                 for label, confidence in zip(labels, confidences, strict=True)
@@ -85,7 +87,7 @@ def _looks(model: LoadedModel, values: dict[str, Any], plan: SegmentPlan, report
 
 
 def _add(
-    builder: SegmentTableBuilder, found: FrameDetections
+    builder: SegmentTableBuilder, found: FrameDetections, size: tuple[int, int]
 ) -> tuple[list[str], "np.typing.NDArray[np.float32]"]:
     """Put a frame into the table; its labels and confidences."""
     detections = found.detections
@@ -99,9 +101,16 @@ def _add(
         labels,
         detections.data.get("landmarks"),
         detections.data.get("embedding"),
+        masks=_masks(detections, size),
+        landmark_scores=detections.data.get("landmark_scores"),
         is_looked_at=found.is_looked_at,
     )
     return labels, confidences
+
+
+def _masks(detections: sv.Detections, size: tuple[int, int]) -> list[RleMask] | None:
+    runs = detections.data.get(MASK_RUNS)
+    return None if runs is None else [one.to_rle(*size) for one in runs]
 
 
 def _confidences(detections: sv.Detections) -> "np.typing.NDArray[np.float32]":

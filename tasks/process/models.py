@@ -17,6 +17,8 @@ from ml_models.onnx_detector.transfer import spec_of_values
 from tasks.process.report import Report
 
 _MAX_LOADED = 2
+_FACE = "face"
+"""The label of what may become people."""
 
 
 class LoadedModel:
@@ -35,12 +37,17 @@ class LoadedModel:
         """The threshold of an analysis that names none."""
         return self._model.spec.default_confidence
 
+    @property
+    def finds_faces(self) -> bool:
+        """Whether what it finds may become people."""
+        return _FACE in self._model.spec.labels
+
     def analyze(self, image: NDArray[np.uint8], report: Report) -> sv.Detections:
-        """What the model finds in a frame."""
+        """What the model finds in a frame; masks as `MASK_RUNS`."""
         if self._is_ready:
-            return self._model.analyze([image])[0]
+            return self._model.analyze([image], compact_masks=True)[0]
         with report.indivisible():
-            detections = self._model.analyze([image])[0]
+            detections = self._model.analyze([image], compact_masks=True)[0]
             self._is_ready = True
         return detections
 

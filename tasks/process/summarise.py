@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from media.crops import write_crops
-from media.overlay import OverlayBox, write_overlay
+from media.overlay import write_overlay
 from media.thumbnail import representative_image
 from media.timeline import Timeline
 from tasks.counting.record import count_tracks
 from tasks.pictures.draw import draw_pictures
+from tasks.process.drawn_boxes import boxes_to_draw
 from tasks.process.protocol import Message
 from tasks.process.report import Report
 from tasks.results.best_crops import best_crops
@@ -53,7 +54,7 @@ def summarise(values: dict[str, Any], blobs: Sequence[bytes], report: Report) ->
         write_overlay(
             values["source"],
             str(folder / values["overlay"]),
-            _boxes(tables, values["frame_stride"]),
+            boxes_to_draw(tables, values["frame_stride"]),
             timeline=Timeline.from_bytes(blobs[0]),
             on_progress=lambda frames: report({"overlay_frames_done": frames}),
             on_packet=report.counter("packets_read"),
@@ -111,24 +112,3 @@ class _Tables:
 
     def _read(self) -> Iterator[SegmentTable]:
         return merged(map(SegmentTable.from_parquet, self._paths), _ROWS_AT_ONCE)
-
-
-def _boxes(tables: Iterable[SegmentTable], frame_stride: int) -> Callable[[int], Sequence[OverlayBox]]:
-    """The boxes of a frame; between analysed frames, those of the last one before."""
-    analysed: list[npt.NDArray[np.int64]] = []
-    boxes: dict[int, list[OverlayBox]] = {}
-    names = ("frame_index", "x1", "y1", "x2", "y2", "label", "confidence", "track_id")
-    for table in tables:
-        analysed.append(table.frame_index)
-        columns = [table.detections[name].to_pylist() for name in names]
-        for frame_index, *box in zip(*columns, strict=True):
-            boxes.setdefault(frame_index, []).append(OverlayBox(*box))
-    frames = np.concatenate(analysed) if analysed else np.empty(0, dtype=np.int64)
-
-    def boxes_of(frame_index: int) -> Sequence[OverlayBox]:
-        position = int(np.searchsorted(frames, frame_index, side="right")) - 1
-        if position < 0 or frame_index - frames[position] >= frame_stride:
-            return ()
-        return boxes.get(int(frames[position]), ())
-
-    return boxes_of

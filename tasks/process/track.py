@@ -43,9 +43,10 @@ def track_segment(values: dict[str, Any], blobs: Sequence[bytes], report: Report
     The first blobs are the `SegmentTable` of each, `values["segments"]` in number, one by default; those
     after them, if there are any, are the tracker and the counter as the segment before left them, and
     `values["tracks"]` are the tracks so far and `values["edge"]` the brightness of the last frame, in
-    hexadecimal. Tracks end at cuts. Trackers see every detection the model stores, since some keep a
-    track alive by weak ones; the answer's blobs hold those that pass the threshold, segment by segment, then
-    the tracker, and the counter where `values["counting"]` says what to count.
+    hexadecimal. With `values["ends_at_cuts"]` tracks end at cuts, else they are what the tracker's library
+    makes of the whole video. Trackers see every detection the model stores, since some keep a track alive by
+    weak ones; the answer's blobs hold those that pass the threshold, segment by segment, then the tracker,
+    and the counter where `values["counting"]` says what to count.
     """
     count = values.get("segments", 1)
     tables, states = blobs[:count], blobs[count:]
@@ -91,10 +92,12 @@ def _track(
     touched: dict[int, None] = {}
     answers = []
     frames_skipped = 0
+    cuts: frozenset[int] = frozenset()
     edge = bytes.fromhex(values.get("edge", ""))
     for done, table in enumerate(tables, 1):
         stored = SegmentTable.from_parquet(table)
-        cuts, edge = _cuts(stored, edge)
+        if values.get("ends_at_cuts"):
+            cuts, edge = _cuts(stored, edge)
         frames_skipped += stored.frames_skipped
         segment = stored.kept(0.0, values["labels"])
         tracked = _tracked(segment, tracker, cuts, on_frame).kept(values["min_confidence"], None)

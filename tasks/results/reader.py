@@ -14,9 +14,12 @@ from domain.analyses.models import Analysis, Segment
 from domain.videos.models import Video
 from storage.base import AbstractStorage
 from storage.errors import FileMissingError
-from tasks.results.table import SegmentTable
+from tasks.results.table import OPTIONAL_FIELDS, SegmentTable
 
-COLUMNS = ("frame_index", "timestamp_seconds", "label", "confidence", "x1", "y1", "x2", "y2", "track_id")
+COLUMNS = (
+    *("frame_index", "timestamp_seconds", "label", "confidence", "x1", "y1", "x2", "y2", "track_id"),
+    "landmarks",
+)
 
 
 @dataclass(frozen=True)
@@ -82,12 +85,14 @@ async def _segments(analysis: Analysis, wanted: DetectionFilter, first: int) -> 
 def _rows(
     data: bytes, wanted: DetectionFilter, first_row: int, limit: int
 ) -> list[tuple[int, dict[str, Any]]]:
-    table = SegmentTable.from_parquet(data).detections.select(COLUMNS)
+    stored = SegmentTable.from_parquet(data).detections
+    given = [name for name in OPTIONAL_FIELDS.names if name in stored.column_names]
+    table = stored.select([*COLUMNS, *given])
     table = table.append_column("row", pa.array(range(len(table)), pa.int64()))
     mask = pc.greater_equal(table["row"], first_row)
     for condition in _conditions(table, wanted):
         mask = pc.and_(mask, pc.fill_null(condition, fill_value=False))
-    rows = table.filter(mask).slice(0, limit).to_pylist()
+    rows = table.take(pc.indices_nonzero(mask).slice(0, limit)).to_pylist()
     return [(row.pop("row"), row) for row in rows]
 
 

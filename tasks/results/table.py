@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from media.masks import RleMask
+
 DETECTION_SCHEMA = pa.schema(
     [
         ("frame_index", pa.int64()),
@@ -27,6 +29,17 @@ DETECTION_SCHEMA = pa.schema(
     ]
 )
 """Boxes and landmarks (x, y, x, y, …) are in pixels of the display-oriented frame."""
+
+OPTIONAL_FIELDS = pa.schema(
+    [
+        ("mask", pa.struct([("size", pa.list_(pa.int32())), ("counts", pa.string())])),
+        ("landmark_scores", pa.list_(pa.float32())),
+    ]
+)
+"""Columns that are there only if the model gives them, in front of `track_id`.
+
+A mask is a `media.masks.RleMask`: COCO's compressed run-length encoding, of the whole frame.
+"""
 
 TRACKED_SCHEMA = DETECTION_SCHEMA.append(pa.field("track_id", pa.int32()))
 
@@ -134,7 +147,10 @@ def _joined(tables: Sequence[SegmentTable]) -> SegmentTable:
     if len(tables) == 1:
         return tables[0]
     return SegmentTable(
-        pa.concat_tables([table.detections.replace_schema_metadata() for table in tables]).combine_chunks(),
+        # Of a model that gives masks, those without detections have no column for them.
+        pa.concat_tables(
+            [table.detections.replace_schema_metadata() for table in tables], promote_options="default"
+        ).combine_chunks(),
         np.concatenate([table.frame_index for table in tables]),
         np.concatenate([table.timestamp_seconds for table in tables]),
     )
@@ -147,6 +163,7 @@ class SegmentTableBuilder:
         self._frames: list[int] = []
         self._timestamps: list[float] = []
         self._frames_skipped = 0
+        self._row_count = 0
         self._columns: dict[str, list[Any]] = {field.name: [] for field in DETECTION_SCHEMA}
 
     def add(
@@ -159,9 +176,24 @@ class SegmentTableBuilder:
         landmarks: npt.ArrayLike | None,
         embeddings: npt.ArrayLike | None,
         *,
+        masks: Sequence[RleMask] | None = None,
+        landmark_scores: npt.ArrayLike | None = None,
         is_looked_at: bool = True,
     ) -> None:
-        """Add a frame's detections: boxes (n, 4) of x1, y1, x2, y2; landmarks (n, k, 2); embeddings."""
+        """Add a frame's detections.
+
+        Args:
+            frame_index: The frame's number in the video.
+            timestamp_seconds: Its presentation time.
+            boxes: (n, 4) of x1, y1, x2, y2.
+            confidences: (n,).
+            labels: n of them.
+            landmarks: (n, k, 2), if the model gives them.
+            embeddings: (n, d), likewise.
+            masks: n of them, likewise.
+            landmark_scores: (n, k), likewise.
+            is_looked_at: Whether the model saw the frame.
+        """
         self._frames.append(frame_index)
         self._frames_skipped += not is_looked_at
         self._timestamps.append(timestamp_seconds)
@@ -177,6 +209,17 @@ class SegmentTableBuilder:
             columns[name].append(column)
         columns["landmarks"].extend(_rows(landmarks, count))
         columns["embedding"].extend(_rows(embeddings, count))
+        self._extend_optional("mask", masks, count)
+        self._extend_optional(
+            "landmark_scores", None if landmark_scores is None else _rows(landmark_scores, count), count
+        )
+        self._row_count += count
+
+    def _extend_optional(self, name: str, values: Sequence[Any] | None, count: int) -> None:
+        if values is None and name not in self._columns:
+            return
+        column = self._columns.setdefault(name, [None] * self._row_count)
+        column.extend([None] * count if values is None else values)
 
     def build(
         self,
@@ -190,7 +233,9 @@ class SegmentTableBuilder:
             edges: The brightness of the first and the last frame, of one shape.
         """
         arrays = []
-        for column in DETECTION_SCHEMA:
+        optional = [column for column in OPTIONAL_FIELDS if column.name in self._columns]
+        schema = pa.schema([*DETECTION_SCHEMA, *optional])
+        for column in schema:
             values = self._columns[column.name]
             if pa.types.is_float32(column.type):
                 joined = np.concatenate(values) if values else np.empty(0)
@@ -198,7 +243,7 @@ class SegmentTableBuilder:
             else:
                 arrays.append(pa.array(values, column.type))
         return SegmentTable(
-            pa.Table.from_arrays(arrays, schema=DETECTION_SCHEMA),
+            pa.Table.from_arrays(arrays, schema=schema),
             np.asarray(self._frames, dtype=np.int64),
             np.asarray(self._timestamps, dtype=np.float64),
             self._frames_skipped,

@@ -148,7 +148,7 @@ async def _look(
         "is_last": is_last,
         "min_pixels": settings.face_min_pixels,
         "needs_landmarks": model.needs_landmarks,
-        "like_similarity": model.suggest_similarity or model.same_similarity or 1.0,
+        "like_similarity": model.same_similarity or 1.0,
         "ml_model": model.name,
         "weights_dir": str(settings.resolved_weights_dir()),
         "weights_mirror": settings.resolved_weights_mirror(),
@@ -232,7 +232,7 @@ async def _record(
             len(numbers),
             sightings,
             embedding_model=model.name,
-            same_similarity=model.same_similarity or 1.0,
+            same_similarity=model.join_similarity or model.same_similarity or 1.0,
             is_last=is_last,
         ),
     )

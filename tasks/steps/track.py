@@ -88,6 +88,8 @@ async def track_segments(
         "labels": analysis.labels,
         "tracks": tracks,
         "edge": edge,
+        # A face that follows another one in the same place would become the same person.
+        "ends_at_cuts": analysis.create_people,
         "segments": len(segments),
     }
     limit = time_limit(runtime.settings, sum(segment.frames_total for segment in segments))

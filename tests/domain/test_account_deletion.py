@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
+from domain import content_deletion as deletion
 from domain.account_deletion import delete_account, finish_account_deletions
 from domain.accounts.deletion import begin_deletion, going_accounts, is_there
 from domain.accounts.models import RefreshToken, Session, User
 from domain.accounts.service import AccountSettings, authenticate, refresh_session, sign_in, sign_up
-from domain.analyses import deletion
 from domain.analyses.models import Analysis
 from domain.errors import NotSignedInError, WrongCredentialsError
 from domain.events import Event

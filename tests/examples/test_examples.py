@@ -16,8 +16,10 @@ from tests.e2e.server import PASSWORD, Server, running_server
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 ALL = sorted(path.name for path in EXAMPLES.iterdir() if path.suffix in (".sh", ".py", ".mjs"))
-# That one uploads only, and is tested with the other clients of resumable uploads.
-SCRIPTS = [name for name in ALL if name != "upload_tus.mjs"]
+PEOPLE = "people_gql.py"
+# The last one uploads only, and is tested with the other clients of resumable uploads.
+COUNTING = [name for name in ALL if name not in (PEOPLE, "upload_tus.mjs")]
+SCRIPTS = [*COUNTING, PEOPLE]
 
 pytestmark = [pytest.mark.network_clients, pytest.mark.xdist_group("conformance")]
 
@@ -28,7 +30,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, weights_dir: Path) -> Itera
         yield server
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("script", COUNTING)
 async def test_an_example_counts_what_is_in_a_video(
     node_clients: NodeClients, server: Server, media_dir: Path, tmp_path: Path, script: str
 ) -> None:
@@ -41,11 +43,25 @@ async def test_an_example_counts_what_is_in_a_video(
     assert re.search(r"^face: [1-9]\d* detections, [1-9]\d* tracks$", output, re.M), output
 
 
+async def test_an_example_names_who_is_in_a_video(
+    node_clients: NodeClients, server: Server, media_dir: Path, tmp_path: Path
+) -> None:
+    await server.sign_up("user.of.people")
+    start = command(PEOPLE, node_clients, tmp_path)
+    for name in ("Ada Lovelace", "Somebody Else"):
+        # The second time she is known.
+        status, output = await run(start, server, "user.of.people", media_dir, name)
+        assert status == 0, output
+        assert re.search(r"^SUCCEEDED 100 %$", output, re.M), output
+        assert re.search(r"^Ada Lovelace: \d+\.\d s, http\S+$", output, re.M), output
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
 async def test_an_example_says_what_goes_wrong(
     node_clients: NodeClients, server: Server, media_dir: Path, tmp_path: Path, script: str
 ) -> None:
-    status, output = await run(command(script, node_clients, tmp_path), server, "nobody", media_dir)
+    name = ["Ada Lovelace"] if script == PEOPLE else []
+    status, output = await run(command(script, node_clients, tmp_path), server, "nobody", media_dir, *name)
     assert status != 0
     assert "password" in output
 
@@ -70,11 +86,14 @@ def command(script: str, node_clients: NodeClients, directory: Path) -> list[str
     return [str(node_clients.node.node), str(directory / script)]
 
 
-async def run(command: list[str], server: Server, username: str, media_dir: Path) -> tuple[int | None, str]:
+async def run(
+    command: list[str], server: Server, username: str, media_dir: Path, *more: str
+) -> tuple[int | None, str]:
     account = {"FRAMEWISE_USERNAME": username, "FRAMEWISE_PASSWORD": PASSWORD}
     process = await asyncio.create_subprocess_exec(
         *command,
         media_dir / "gestures" / "eat.mkv",
+        *more,
         env=os.environ | {"FRAMEWISE_URL": server.url} | account,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

@@ -14,6 +14,7 @@ from graphql_api.context import AppState
 from graphql_api.files import files_route
 from graphql_api.http import GraphQLEndpoint
 from graphql_api.links import find_target
+from graphql_api.people.exports import exports_route
 from graphql_api.resumable_uploads.endpoint import upload_routes
 from graphql_api.schema import make_schema
 from settings import Settings
@@ -72,7 +73,8 @@ class FullApp:
         )
         endpoint = GraphQLEndpoint(make_schema(), lambda: state, graphiql_page=directory / "none.html")
         files = files_route(self.storage, SECRET, find_target)
-        app = Starlette(routes=[Route("/graphql", endpoint), files, *upload_routes(state)])
+        exports = exports_route(self.storage, SECRET)
+        app = Starlette(routes=[Route("/graphql", endpoint), files, exports, *upload_routes(state)])
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://testserver")
 
     async def __aenter__(self) -> Self:

@@ -60,7 +60,9 @@ FIELDS: dict[str, tuple[Seen, str]] = {
         "lineCounts zoneCounts peopleCount",
     ),
     "LabelCount": (Seen.OWNER, "label detections tracks"),
-    "Detection": (Seen.OWNER, "frameIndex timestampSeconds label confidence box trackId"),
+    "Detection": (Seen.OWNER, "frameIndex timestampSeconds label confidence box trackId landmarks mask"),
+    "Landmark": (Seen.OWNER, "x y score"),
+    "Mask": (Seen.OWNER, "size counts"),
     "AnalysisComparison": (
         Seen.OWNER,
         "frames detectionsA detectionsB matched agreement meanIou iouHistogram labels matchedTrackCount "
@@ -114,6 +116,7 @@ FIELDS: dict[str, tuple[Seen, str]] = {
     "PersonPayload": (Seen.PAYLOAD, "userErrors person change"),
     "MLModelPayload": (Seen.PAYLOAD, "userErrors mlModel"),
     "DeletePayload": (Seen.PAYLOAD, "userErrors deletedId"),
+    "ExportPersonPayload": (Seen.PAYLOAD, "userErrors url expiresAt"),
     "PeopleSearch": (Seen.PAYLOAD, "userErrors faces chosenFace width height matches"),
     "PhotoFace": (Seen.PAYLOAD, "box confidence"),
     "PersonMatch": (Seen.PAYLOAD, "person appearance similarity isSame"),
@@ -271,6 +274,8 @@ ROOTS: dict[str, Root] = {
             for answer in ("true", "false")
         ),
     ),
+    "Mutation.deletePerson": Root(Other.NOT_FOUND, ("(id: <person>)",)),
+    "Mutation.exportPerson": Root(Other.NOT_FOUND, ("(id: <person>)",)),
     "Mutation.undoPersonChange": Root(Other.NOT_FOUND, ("(changeId: <change>)",)),
     "Mutation.uploadMLModel": Root(Other.FORBIDDEN, ('(file: "none", config: "name: own-x")',)),
     "Mutation.deleteMLModel": Root(Other.FORBIDDEN, ('(name: "own-x")',)),

@@ -26,7 +26,7 @@ from domain.videos.models import Video, VideoStatus
 from graphql_api.relay import global_id
 from storage.base import AbstractStorage
 from tests.graphql_api.people.possessions import give_people
-from tests.tasks.tables import tracked
+from tests.tasks.tables import tracked, with_masks
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ async def give_everything(owner: User, storage: AbstractStorage, word: str, addr
     running = await _analysis(owner, word, video, AnalysisStatus.RUNNING)
     failed = await _analysis(owner, word, video, AnalysisStatus.FAILED)
     table = tracked([(0, 0.0, [(f"{word}-label", 0.9, (1.0, 2.0, 3.0, 4.0), 1)])])
+    table = with_masks(table, [{"size": [4, 4], "counts": "92118"}], [1.0, 2.0])
     for one in (analysis, running, failed):
         await storage.put(tracked_key(one.id, 0), table.to_parquet())
     await storage.put(tracked_key(analysis.id, 1), tracked([(1, 1.0, [])]).to_parquet())

@@ -89,11 +89,15 @@ FROM_MEMORY = {
         f"AnalysisComparison.{name}": "made by the comparison"
         for name in ("iouHistogram", "labels", "matchedTracks", "lostTrackIds", "newTrackIds")
     },
+    "Detection.landmarks": "in the row of the detection",
+    "Mask.size": "in the row of the detection",
     "AnalysisProgress.counts": "made with the snapshot",
     "AnalysisProgress.lineCounts": "made with the snapshot",
     "AnalysisProgress.zoneCounts": "made with the snapshot",
     "Payload.userErrors": "made by the mutation",
     "UserError.path": "made by the mutation",
+    "PeopleSearch.faces": "found in the photo",
+    "PeopleSearch.matches": "people and appearances of all matches are read together",
     "UploadVideosPayload.videos": "as many as there are files in the request, written one by one",
     "UploadVideosPayload.analyses": "as many as there are files in the request, written one by one",
 }

@@ -65,6 +65,18 @@ def test_it_sorts_and_drops_below_the_floor_with_all_that_belongs_to_a_box():
     assert result.data["order"].tolist() == [1, 0, 2]
     assert list(result.data["names"]) == ["b", "a", "c"]
     assert [int(np.flatnonzero(mask[0])[0]) for mask in result.mask] == [1, 0, 2]
+    (compact,) = Stub([answer]).analyze([FRAME], compact_masks=True)
+    assert compact.mask is None
+    assert [one.columns.tolist() for one in compact.data["mask_runs"]] == [[1], [0], [2]]
+    assert compact.xyxy.tolist() == result.xyxy.tolist()
+
+
+@pytest.mark.parametrize("shape", [(2, 40, 61), (1, 40, 60), (2, 60, 40)])
+def test_masks_are_of_the_frames_size(shape):
+    answer = detections([[0, 0, 5, 5], [9, 0, 12, 5]], [0.5, 0.5], [0, 1])
+    answer.mask = np.zeros(shape, bool)
+    with pytest.raises(ModelOutputError, match="returned masks"):
+        Stub([answer]).analyze([FRAME])
 
 
 def test_names_give_ids_and_one_label_needs_neither():

@@ -212,3 +212,27 @@ def test_reading_them_loads_nothing_heavy(folder):
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[:2] == ["own-shapes", "[]"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "changes", "revision"),
+    [
+        (TORCHVISION, {}, 1),
+        (TORCHVISION, {"architecture": "maskrcnn_resnet50_fpn_v2"}, 2),
+        (TORCHVISION, {"architecture": "keypointrcnn_resnet50_fpn"}, 2),
+        (DETECTRON2, {}, 1),
+        (DETECTRON2, {"config": "COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml"}, 1),
+        (DETECTRON2, {"config": "COCO-InstanceSegmentation/mask_rcnn_R_50_FPN_3x.yaml"}, 2),
+        (DETECTRON2, {"config": "COCO-Keypoints/keypoint_rcnn_R_50_FPN_3x.yaml"}, 2),
+    ],
+)
+def test_detections_stored_before_there_were_masks_are_not_taken(folder, fields, changes, revision):
+    write(folder, fields, **changes)
+    assert find_spec(fields["name"]).revision == revision
+
+
+@pytest.mark.parametrize("line", ["MODEL: {MASK_ON: true}", "  KEYPOINT_ON:  True", "'MASK_ON': true"])
+def test_a_config_tells_whether_there_are_masks(folder, line):
+    (folder / "shapes_config.yaml").write_text(f"VERSION: 2\n{line}\n")
+    write(folder, DETECTRON2)
+    assert find_spec("own-shapes").revision == 2

@@ -1,9 +1,11 @@
 """Small tables of tracked detections."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 
-from tasks.results.table import TRACKED_SCHEMA, SegmentTable
+from tasks.results.table import OPTIONAL_FIELDS, TRACKED_SCHEMA, SegmentTable
 
 Box = tuple[float, float, float, float]
 
@@ -32,3 +34,17 @@ def tracked(frames: list[tuple[int, float, list[tuple[str, float, Box, int | Non
         np.array([index for index, _, _ in frames], dtype=np.int64),
         np.array([seconds for _, seconds, _ in frames], dtype=np.float64),
     )
+
+
+def with_masks(table: SegmentTable, masks: list[dict[str, Any] | None], points: list[float]) -> SegmentTable:
+    """The same with these masks, and for each detection these points, whose scores are 0.5."""
+    count = len(table.detections)
+    given = {
+        "landmarks": [points] * count,
+        "mask": masks,
+        "landmark_scores": [[0.5] * (len(points) // 2)] * count,
+    }
+    columns = {name: table.detections[name] for name in table.detections.column_names}
+    types = pa.schema([TRACKED_SCHEMA.field("landmarks"), *OPTIONAL_FIELDS])
+    columns |= {name: pa.array(values, types.field(name).type) for name, values in given.items()}
+    return SegmentTable(pa.table(columns), table.frame_index, table.timestamp_seconds)

@@ -7,10 +7,13 @@ import subprocess
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 from domain.accounts.models import User
 from domain.duties import Duty, take_duty
+from domain.erasure import Erasure
 from domain.events import Event
+from domain.people.models import Person
 from domain.removals import Removal
 from domain.videos.models import Video
 from tasks import housekeeping
@@ -38,6 +41,23 @@ async def test_old_leftovers_go_and_the_rest_stays(tmp_path, media_dir, caplog):
         caplog.clear()
         await keep_house(work.runtime)
         assert caplog.text == ""
+
+
+async def test_people_whom_no_analysis_has_found_for_long_go(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    long_ago = datetime.now(UTC) - timedelta(days=31)
+    for days, left in ((0.0, ["old", "young"]), (30.0, ["young"])):
+        folder = tmp_path / f"{days}"
+        async with harness(folder, None, people_retention_days=days) as work:
+            for name in ("young", "old"):
+                await Person.create(id=uuid4(), owner_id=work.owner.id, full_name=name, is_held=True)
+            await Person.filter(full_name="old").update(created_at=long_ago, updated_at=long_ago)
+            await keep_house(work.runtime)
+            assert sorted(await Person.all().values_list("full_name", flat=True)) == left
+            assert await Erasure.all().count() == 2 - len(left)
+            await remove_deleted(work.runtime)
+            assert await Erasure.all().count() == 0
+    assert "removed 1 people unseen for long" in caplog.text
 
 
 async def test_deletions_that_broke_off_are_finished(tmp_path, media_dir):

@@ -5,10 +5,10 @@ import hashlib
 
 import pytest
 
-from domain.analyses.deletion import delete_video
 from domain.analyses.models import Analysis, AnalysisStatus
 from domain.analyses.service import create_analysis
 from domain.analyses.settings import AnalysisSettings
+from domain.content_deletion import delete_video
 from domain.leases import Ending
 from domain.videos.imports import claim_import, create_import
 from domain.videos.models import Video, VideoStatus

@@ -29,7 +29,10 @@ json.dump({"labels": labels, "boxes": boxes}, sys.stdout)
 
 
 def read_cvat(path: Path) -> dict[str, Any]:
-    """What Datumaro finds in CVAT XML: labels, and boxes as [frame, label, x1, y1, x2, y2, attributes]."""
+    """What Datumaro finds in CVAT XML: labels, and boxes as [frame, label, x1, y1, x2, y2, attributes].
+
+    Polygons are among them, with as many coordinates as they have.
+    """
     done = subprocess.run([_python(), "-I", "-c", _READ, path], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

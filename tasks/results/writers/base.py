@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.results.table import SegmentTable
+from tasks.results.table import OPTIONAL_FIELDS, SegmentTable
 
 Tables = Iterable[SegmentTable]
 """The tables in order of time. A writer may go through them more than once."""
@@ -36,5 +36,11 @@ def with_sizes(detections: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def rows(detections: pa.Table, *names: str) -> Iterator[tuple[Any, ...]]:
-    """The values of these columns, detection after detection."""
-    return zip(*(detections[name].to_pylist() for name in names), strict=True)
+    """The values of these columns, detection after detection; None of those that the model does not give."""
+    return zip(*(_values(detections, name) for name in names), strict=True)
+
+
+def _values(detections: pa.Table, name: str) -> list[Any]:
+    if name in OPTIONAL_FIELDS.names and name not in detections.column_names:
+        return [None] * len(detections)
+    return detections[name].to_pylist()  # type: ignore[no-any-return]

@@ -1,7 +1,8 @@
 """COCO: an image for each analysed frame, an annotation for each detection.
 
 The form is that of https://cocodataset.org/#format-data, with `videos`, `video_id` and `track_id` as in its
-extensions for video, and `score` as in its results.
+extensions for video, and `score` as in its results. A mask is its compressed run-length encoding, which COCO
+has for crowds only; `iscrowd` is 0 all the same, since each is of one thing.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from media.masks import MaskRuns
 from tasks.results.writers.base import CONFIDENCE_DIGITS, Tables, coordinate, rows
 
 _VIDEO_ID = 1
@@ -90,12 +92,12 @@ def _images(video: Mapping[str, Any], tables: Tables) -> Iterator[dict[str, Any]
 def _annotations(categories: Mapping[str, int], tables: Tables) -> Iterator[dict[str, Any]]:
     number = 0
     for table in tables:
-        for frame_index, label, confidence, x1, y1, x2, y2, track_id in rows(
-            table.detections, "frame_index", "label", "confidence", "x1", "y1", "x2", "y2", "track_id"
+        for frame_index, label, confidence, x1, y1, x2, y2, track_id, mask in rows(
+            table.detections, "frame_index", "label", "confidence", "x1", "y1", "x2", "y2", "track_id", "mask"
         ):
             number += 1  # from 1: pycocotools takes an annotation 0 for none
             width, height = x2 - x1, y2 - y1
-            yield {
+            annotation = {
                 "id": number,
                 "image_id": frame_index,
                 "category_id": categories[label],
@@ -105,3 +107,6 @@ def _annotations(categories: Mapping[str, int], tables: Tables) -> Iterator[dict
                 "score": round(confidence, CONFIDENCE_DIGITS),
                 "track_id": track_id,
             }
+            if mask is not None:
+                annotation |= {"segmentation": mask, "area": MaskRuns.from_rle(mask).area}
+            yield annotation

@@ -2,7 +2,8 @@
 
 The form is that of https://docs.cvat.ai/docs/dataset_management/formats/format-cvat/. Its order is by track
 while detections come by frame, so the boxes of a track are put aside in a file, piece by piece, and joined at
-the end: memory holds where the pieces lie and no boxes.
+the end: memory holds where the pieces lie and the last box of each. A detection with a mask is a polygon,
+since CVAT keeps of a track of masks the first one only. All shapes of a track are of the kind of its first.
 """
 
 import re
@@ -15,11 +16,35 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from xml.sax.saxutils import escape, quoteattr
 
+from media.masks import MaskRuns, RleMask
+from media.outlines import outline
 from tasks.results.table import SegmentTable
 from tasks.results.writers.base import CONFIDENCE_DIGITS, COORDINATE_DIGITS, Tables, rows
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _Corners = tuple[float, float, float, float]
+_FEWEST_CORNERS = 3
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """What CVAT draws: the name of its element, and the attributes that say where it is."""
+
+    kind: str
+    place: str
+
+    @classmethod
+    def of(cls, corners: _Corners, mask: RleMask | None, kind: str | None) -> "_Shape":
+        """A box or polygon, as `kind` says; where that is None, as suits."""
+        if kind == "box" or (kind is None and mask is None):
+            names = zip(("xtl", "ytl", "xbr", "ybr"), corners, strict=True)
+            return cls("box", " ".join(f'{name}="{value:.{COORDINATE_DIGITS}f}"' for name, value in names))
+        edge = [] if mask is None else outline(MaskRuns.from_rle(mask))
+        if len(edge) < _FEWEST_CORNERS:
+            x1, y1, x2, y2 = corners
+            edge = [(x1, y1), (x2, y1), (x2, y2), (x1, y2)]
+        points = ";".join(f"{x:.{COORDINATE_DIGITS}f},{y:.{COORDINATE_DIGITS}f}" for x, y in edge)
+        return cls("polygon", f'points="{points}"')
 
 
 def write_cvat(path: Path, summary: Mapping[str, Any], tables: Tables) -> None:
@@ -43,7 +68,7 @@ class _Track:
     last_position: int
     gone_frame: int | None
     """The first analysed frame after the last one it was seen in; None at the end of the video."""
-    corners: _Corners
+    shape: _Shape
     pieces: list[tuple[int, int]] = field(default_factory=list)
     """Where its boxes lie: offset and length."""
 
@@ -80,16 +105,18 @@ class _Tracks:
         next_frames = dict(zip(frames, [*frames[1:], end], strict=True))
         positions = {frame: number for number, frame in enumerate(frames, position)}
         boxes: dict[int, list[str]] = defaultdict(list)
-        for frame, label, confidence, x1, y1, x2, y2, track_id in rows(
-            table.detections, "frame_index", "label", "confidence", "x1", "y1", "x2", "y2", "track_id"
+        for frame, label, confidence, x1, y1, x2, y2, track_id, mask in rows(
+            table.detections, "frame_index", "label", "confidence", "x1", "y1", "x2", "y2", "track_id", "mask"
         ):
             self.labels.add(label)
-            corners, gone = (x1, y1, x2, y2), next_frames[frame]
-            box = _box(frame, corners, confidence)
+            known = self._tracks.get(track_id)
+            shape = _Shape.of((x1, y1, x2, y2), mask, None if known is None else known.shape.kind)
+            gone = next_frames[frame]
+            box = _box(frame, shape, confidence)
             if track_id is None:
-                self._single.write(_one_line(label, [box, *_goodbye(gone, corners)]))
+                self._single.write(_one_line(label, [box, *_goodbye(gone, shape)]))
                 continue
-            boxes[track_id] += self._step(track_id, label, positions[frame], gone, corners)
+            boxes[track_id] += self._step(track_id, label, positions[frame], gone, shape)
             boxes[track_id].append(box)
         for track_id, lines in boxes.items():
             data = "".join(lines).encode()
@@ -101,17 +128,15 @@ class _Tracks:
         frame = last_frame + self._frame_stride
         return frame if self._frame_count is not None and frame < self._frame_count else None
 
-    def _step(
-        self, track_id: int, label: str, position: int, gone: int | None, corners: _Corners
-    ) -> list[str]:
+    def _step(self, track_id: int, label: str, position: int, gone: int | None, shape: _Shape) -> list[str]:
         """What comes before a box: where the thing was away since its last one, the frame it left in."""
         track = self._tracks.get(track_id)
         if track is None:
-            self._tracks[track_id] = _Track(label, position, gone, corners)
+            self._tracks[track_id] = _Track(label, position, gone, shape)
             return []
         was_away = position - track.last_position > 1
-        lines = _goodbye(track.gone_frame, track.corners) if was_away else []
-        track.last_position, track.gone_frame, track.corners = position, gone, corners
+        lines = _goodbye(track.gone_frame, track.shape) if was_away else []
+        track.last_position, track.gone_frame, track.shape = position, gone, shape
         return lines
 
     def elements(self) -> Iterator[bytes]:
@@ -121,7 +146,7 @@ class _Tracks:
             for offset, length in track.pieces:
                 self._tracked.seek(offset)
                 yield self._tracked.read(length)
-            yield "".join(_goodbye(track.gone_frame, track.corners)).encode()
+            yield "".join(_goodbye(track.gone_frame, track.shape)).encode()
             yield b"  </track>\n"
         self._single.seek(0)
         for number, line in enumerate(self._single, max(self._tracks, default=0) + 1):
@@ -140,22 +165,20 @@ def _attributes(label: str) -> str:
     return f'label={_quoted(label)} source="auto"'
 
 
-def _box(frame: int, corners: _Corners, confidence: float) -> str:
+def _box(frame: int, shape: _Shape, confidence: float) -> str:
     value = f"{round(confidence, CONFIDENCE_DIGITS):g}"
+    return _element(frame, shape, 0, f'<attribute name="confidence">{value}</attribute>')
+
+
+def _goodbye(frame: int | None, shape: _Shape) -> list[str]:
+    return [] if frame is None else [_element(frame, shape, 1, "")]
+
+
+def _element(frame: int, shape: _Shape, outside: int, content: str) -> str:
     return (
-        f'    <box frame="{frame}" outside="0" {_shape(corners)}>'
-        f'<attribute name="confidence">{value}</attribute></box>\n'
+        f'    <{shape.kind} frame="{frame}" outside="{outside}" occluded="0" keyframe="1" {shape.place} '
+        f'z_order="0">{content}</{shape.kind}>\n'
     )
-
-
-def _goodbye(frame: int | None, corners: _Corners) -> list[str]:
-    return [] if frame is None else [f'    <box frame="{frame}" outside="1" {_shape(corners)}></box>\n']
-
-
-def _shape(corners: _Corners) -> str:
-    names = zip(("xtl", "ytl", "xbr", "ybr"), corners, strict=True)
-    places = " ".join(f'{name}="{value:.{COORDINATE_DIGITS}f}"' for name, value in names)
-    return f'occluded="0" keyframe="1" {places} z_order="0"'
 
 
 def _head(video: Mapping[str, Any], labels: Iterable[str]) -> str:

@@ -55,9 +55,10 @@ def _by_frame(detections: pa.Table) -> dict[int, list[dict[str, Any]]]:
 def _detections(detections: pa.Table) -> Iterator[tuple[int, float, dict[str, Any]]]:
     """Frame index, timestamp and JSON form of each detection."""
     names = ("frame_index", "timestamp_seconds", "label", "confidence", "x1", "y1", "x2", "y2", "landmarks")
-    for frame_index, timestamp_seconds, label, confidence, x1, y1, x2, y2, landmarks, track_id in rows(
-        detections, *names, "track_id"
+    for frame_index, timestamp_seconds, label, confidence, x1, y1, x2, y2, landmarks, *rest in rows(
+        detections, *names, "landmark_scores", "mask", "track_id"
     ):
+        landmark_scores, mask, track_id = rest
         detection: dict[str, Any] = {
             "label": label,
             "confidence": round(confidence, CONFIDENCE_DIGITS),
@@ -72,4 +73,8 @@ def _detections(detections: pa.Table) -> Iterator[tuple[int, float, dict[str, An
         if landmarks is not None:
             points = [coordinate(value) for value in landmarks]
             detection["landmarks"] = [list(point) for point in zip(points[::2], points[1::2], strict=True)]
+        if landmark_scores is not None:
+            detection["landmarkScores"] = [round(score, CONFIDENCE_DIGITS) for score in landmark_scores]
+        if mask is not None:
+            detection["mask"] = mask
         yield frame_index, timestamp_seconds, detection

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from tasks.results.table import TRACKED_SCHEMA
+from tasks.results.table import OPTIONAL_FIELDS, TRACKED_SCHEMA
 from tasks.results.writers.base import Tables, with_sizes
 
 _CSV_SCHEMA = pa.schema(
@@ -35,10 +35,22 @@ def write_csv(path: Path, summary: Mapping[str, Any], tables: Tables) -> None:
 
 
 def write_parquet(path: Path, summary: Mapping[str, Any], tables: Tables) -> None:
-    """A row for each detection; see `TRACKED_SCHEMA`."""
-    with pq.ParquetWriter(path, TRACKED_SCHEMA, compression="zstd") as writer:
+    """A row for each detection; see `TRACKED_SCHEMA`, and `OPTIONAL_FIELDS` where the model gives them."""
+    schema = _schema(tables)
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for table in tables:
-            writer.write_table(table.detections.replace_schema_metadata())
+            found = table.detections.replace_schema_metadata()
+            for column in schema:
+                if column.name not in found.column_names:
+                    found = found.append_column(column, pa.nulls(len(found), column.type))
+            writer.write_table(found.select(schema.names))
+
+
+def _schema(tables: Tables) -> pa.Schema:
+    given: set[str] = set()
+    for table in tables:
+        given.update(table.detections.column_names)
+    return pa.schema([*TRACKED_SCHEMA, *(column for column in OPTIONAL_FIELDS if column.name in given)])
 
 
 def write_mot(path: Path, summary: Mapping[str, Any], tables: Tables) -> None:

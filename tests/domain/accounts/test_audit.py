@@ -11,7 +11,7 @@ from domain.account_deletion import delete_account
 from domain.accounts import service
 from domain.accounts.audit import AuditEntry, AuditKind, Caller, Person, prune_audit, record
 from domain.accounts.models import User
-from domain.analyses.deletion import delete_analysis, delete_video
+from domain.content_deletion import delete_analysis, delete_video
 from domain.errors import NotFoundError, WrongCredentialsError
 from storage.local import LocalStorage
 from tests.domain.making import PASSWORD, analyse, make_user, upload

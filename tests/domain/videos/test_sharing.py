@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from domain.analyses.deletion import delete_video
+from domain.content_deletion import delete_video
 from domain.leases import Ending
 from domain.removals import process_removals
 from domain.videos.content import replace_lost_file

@@ -115,6 +115,19 @@ def test_nothing_found_has_its_shapes_too(kind, models_dir, tmp_path):
         assert found.data["landmarks"].shape == (0, 5, 2)
 
 
+def test_masks_of_a_thin_frame_are_of_its_size(models_dir, tmp_path):
+    """A border that the model needs is cut off again."""
+    from tests.ml_models.detectron2_models import tiny
+
+    cfg = tiny.mask_rcnn()
+    tiny.save(models_dir, "untrained", cfg, tiny.untrained(cfg), floor=0.0)
+    model = create("own-untrained", tmp_path)
+    for width, height in ((3000, 1), (1, 3000)):
+        (found,) = model.analyze([np.full((height, width, 3), 90, np.uint8)])
+        if found.mask is not None:
+            assert found.mask.shape == (len(found), height, width)
+
+
 def test_masks_that_nobody_wants_are_not_computed(models_dir, tmp_path):
     from tests.ml_models.detectron2_models import tiny
 

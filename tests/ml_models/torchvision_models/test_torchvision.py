@@ -92,7 +92,8 @@ def test_detections_are_those_of_torchvision(architecture, tmp_path, monkeypatch
     image = frame()
     with torch.no_grad():
         (expected,) = official([as_torchvision_wants(image)])
-    (found,) = TorchvisionDetector(spec, weights_path=path, options=options).analyze([image])
+    model = TorchvisionDetector(spec, weights_path=path, options=options)
+    (found,) = model.analyze([image])
 
     names = get_model_weights(architecture).COCO_V1.meta["categories"]
     labels = [names[label] for label in expected["labels"]]
@@ -110,6 +111,8 @@ def test_detections_are_those_of_torchvision(architecture, tmp_path, monkeypatch
         masks = expected["masks"].numpy()[kept][order][:, 0] > 0.5
         assert found.mask.shape == (len(found), *image.shape[:2])
         np.testing.assert_array_equal(found.mask, masks)
+        thin = model.analyze([np.full((1, 900, 3), 90, np.uint8)])[0]
+        assert thin.mask is None or thin.mask.shape == (len(thin), 1, 900)
     if "keypoints" in expected:
         points = expected["keypoints"].numpy()[kept][order]
         assert found.data["landmarks"].shape == (len(found), 17, 2)

@@ -154,6 +154,7 @@ def test_no_track_goes_on_after_a_cut_wherever_segments_end(media_dir, weights_d
             "min_confidence": 0.5,
             "labels": None,
             "tracks": [],
+            "ends_at_cuts": True,
         }
         states, rows = [], []
         for start, end in zip([0, *borders], ends, strict=True):

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from tasks.results.table import SegmentTable, detection_counts, merged
+from tasks.results.table import (
+    DETECTION_SCHEMA,
+    SegmentTable,
+    SegmentTableBuilder,
+    detection_counts,
+    merged,
+)
 from tests.tasks.tables import tracked
 
 BOX = (0, 0, 1, 1)
@@ -42,3 +48,34 @@ def test_stored_detections_are_counted_as_those_that_are_kept(min_confidence, la
     expected = table.kept(min_confidence, labels).counts()
     assert detection_counts(table.to_parquet(), min_confidence, labels) == expected
     assert sum(expected.values()) == len(table.kept(min_confidence, labels).detections)
+
+
+MASK = {"size": [2, 2], "counts": "112"}
+
+
+def built(frames: list[list[dict[str, object] | None] | None], start: int = 0) -> SegmentTable:
+    """A table of frames, each with its masks; None: with one detection of a model that gives none."""
+    builder = SegmentTableBuilder()
+    for index, masks in enumerate(frames, start):
+        count = 1 if masks is None else len(masks)
+        boxes = np.tile(np.float32(BOX), (count, 1))
+        builder.add(index, index / 10, boxes, np.ones(count), ["cat"] * count, None, None, masks=masks)
+    return SegmentTable.from_parquet(builder.build().to_parquet())
+
+
+def test_columns_that_no_model_gives_are_not_there() -> None:
+    assert built([None, [], None]).detections.schema.equals(DETECTION_SCHEMA)
+
+
+def test_masks_come_back_beside_their_detections() -> None:
+    table = built([None, [], [MASK, None], None])
+    assert table.detections["mask"].to_pylist() == [None, MASK, None, None]
+    assert "landmark_scores" not in table.detections.column_names
+
+
+def test_tables_with_and_without_masks_are_put_together() -> None:
+    tables = [built([None]), built([[MASK]], 1), built([[]], 2)]
+    for order in (tables, tables[::-1]):
+        (found,) = merged(order, 10)
+        assert sorted(found.detections["mask"].to_pylist(), key=str) == [None, MASK]
+        assert len(found.frame_index) == 3

@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from domain.analyses import deletion
+from domain import content_deletion as deletion
 from domain.analyses.advances import claim_advance, plan_segments, release_advance
 from domain.analyses.claims import claim_segment, finish_segment, record_segment_progress
-from domain.analyses.deletion import delete_analysis, delete_video
 from domain.analyses.models import Analysis, LabelTotal, Segment
 from domain.analyses.service import create_analysis
+from domain.content_deletion import delete_analysis, delete_video
 from domain.errors import NotFoundError
 from domain.events import Event, EventKind
 from domain.removals import Removal, process_removals

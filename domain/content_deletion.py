@@ -1,7 +1,8 @@
 """Deleting analyses and videos with all that was made from them.
 
-Rows go, events are written and the removal of files is noted in one transaction; the files go after it. Where
-a video has many analyses, most go before it, in transactions that keep nobody waiting for long.
+Rows go, the register of people is brought up to date, events are written and the removal of files is noted in
+one transaction; the files go after it. Where a video has many analyses, most go before it, in transactions
+that keep nobody waiting for long.
 """
 
 from collections.abc import Sequence
@@ -25,9 +26,11 @@ from domain.accounts.models import User
 from domain.analyses.files import analysis_prefix
 from domain.analyses.models import Analysis, Segment
 from domain.analyses.service import get_analysis
+from domain.erasure import try_erasure
 from domain.errors import NotFoundError
 from domain.events import EventKind, record_event
 from domain.outages import through_outages
+from domain.people.clearing import appearances_going
 from domain.removals import note_removals, try_removals
 from domain.sql import fetch_rows, lock_rows, placeholders
 from domain.videos.files import detections_prefix, video_prefix
@@ -69,6 +72,7 @@ async def delete_analysis(
     deletion = _Deletion(owner_id, late_write_seconds, analysis_ids=[analysis_id], caller=caller)
     missing = NotFoundError("There is no Analysis with this id.", ("id",))
     await try_removals(storage, await _carry_out(deletion, missing))
+    await try_erasure()
 
 
 async def delete_video(
@@ -102,6 +106,7 @@ async def delete_video(
     )
     missing = NotFoundError("There is no Video with this id.", ("id",))
     await try_removals(storage, [*await _carry_out(deletion, missing), *removals])
+    await try_erasure()
 
 
 async def delete_content_of(owner_id: UUID, *, late_write_seconds: float) -> list[UUID]:
@@ -136,13 +141,11 @@ class _Deletion:
         """Delete what of it is there; the removals to do, none if nothing was."""
         entries: list[AuditEntry] = []
         async with in_transaction() as connection:
-            analyses = await _delete_analyses(connection, self.analysis_ids)
-            videos: list[_Row] = []
-            if self.video_ids:
-                # Only now: a worker that changes an analysis has its row first and may need the video's then.
-                await lock_rows(connection, "videos", self.video_ids)
-                analyses += await _delete_analyses(connection, await self._left_over(connection))
-                videos = await _delete_videos(connection, self.video_ids)
+            # The register's lock first, as whoever records faces has it.
+            async with appearances_going(
+                connection, self.owner_id, analysis_ids=self.analysis_ids, video_ids=self.video_ids
+            ):
+                analyses, videos = await self._delete(connection)
             prefixes = [analysis_prefix(UUID(str(row["id"]))) for row in analyses]
             for row in videos:
                 prefixes += _prefixes_of_video(row)
@@ -153,6 +156,16 @@ class _Deletion:
         for entry in entries:
             tell(entry)
         return removals
+
+    async def _delete(self, connection: BaseDBAsyncClient) -> tuple[list[_Row], list[_Row]]:
+        """The rows of analyses and videos that were there."""
+        analyses = await _delete_analyses(connection, self.analysis_ids)
+        if not self.video_ids:
+            return analyses, []
+        # Only now: a worker that changes an analysis has its row first and may need the video's then.
+        await lock_rows(connection, "videos", self.video_ids)
+        analyses += await _delete_analyses(connection, await self._left_over(connection))
+        return analyses, await _delete_videos(connection, self.video_ids)
 
     async def _audit(
         self, connection: BaseDBAsyncClient, analyses: list[_Row], videos: list[_Row]
