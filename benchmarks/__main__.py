@@ -15,12 +15,15 @@ from benchmarks.lists import print_lists
 from benchmarks.models import print_models
 from benchmarks.people import print_people
 from benchmarks.people_page import print_people_page
+from benchmarks.people_search import print_people_search
 from benchmarks.rerun import print_reruns
 from benchmarks.server import BenchServer
 from benchmarks.uploads import UPLOAD_BYTES, print_uploads
 
 PEOPLE_SETS = ("hamilton", "together", "signers")
 """All of them take half an hour: python -m benchmarks.people."""
+
+_SEARCHES = 10
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -63,6 +66,7 @@ def main() -> int:
         print_fan_out(options.rounds)
         print_lists(directory, options.weights, options.rounds)
         print_people_page()
+        print_people_search(_SEARCHES, options.media, options.weights)
         print_uploads(directory, options.weights, UPLOAD_BYTES, options.rounds)
     return 0
 

@@ -27,6 +27,7 @@ from tests.people_truth import Clip
 
 ML_MODEL = "yunet-2026may"
 SPEED_AIM = 20.0
+_WARM_UP = "gestures/walk.mkv"
 _SEGMENTS = "SELECT segment_count FROM analyses WHERE id = ?"
 _PEOPLE = "SELECT track_id, person_id FROM appearances WHERE analysis_id = ? AND person_id IS NOT NULL"
 
@@ -40,12 +41,26 @@ class Measured:
     cpu_seconds: float
 
 
-def measure_register(server: BenchServer, clips: Sequence[Clip]) -> Measured:
+@dataclass(frozen=True)
+class Way:
+    """One way for a set of clips to the register.
+
+    Args:
+        name: As it is printed.
+        server: Which server does it.
+        mode: Of the analyses.
+    """
+
+    name: str
+    server: BenchServer
+    mode: str
+
+
+def measure_register(server: BenchServer, clips: Sequence[Clip], mode: str = "EXACT") -> Measured:
     """Upload all clips of a set at once; from then to the last final state."""
     server.sign_up(f"people-{uuid4().hex[:8]}")
     started, cpu_before = time.perf_counter(), family_cpu_seconds(server.pid)
-    settings = {"mlModel": ML_MODEL, "createPeople": True}
-    states = server.upload_and_finish([clip.path for clip in clips], settings)
+    states = server.upload_and_finish([clip.path for clip in clips], _settings(mode))
     seconds, cpu_seconds = time.perf_counter() - started, family_cpu_seconds(server.pid) - cpu_before
     found = {
         clip.name: read_faces(server.data_dir, require_uuid(state["id"], "Analysis"))
@@ -72,33 +87,56 @@ def read_faces(data_dir: Path, analysis_id: UUID) -> list[FoundFace]:
     return tracked_faces(tables, people)
 
 
-def print_people(server: BenchServer, media: Path, directory: Path, sets: Sequence[str]) -> bool:
-    """Measure and print; whether nobody was merged, and the loop was matched at so many times its speed."""
+def print_people(ways: Sequence[Way], media: Path, directory: Path, sets: Sequence[str]) -> bool:
+    """Measure and print; whether nobody was merged, and the loop was matched at so many times its speed.
+
+    Models are loaded before, by each server as by the loop: neither counts.
+    """
     print(f"\nWho is found: {ML_MODEL} and the register, beside dlib in every frame, tolerance 0.6")
-    print(f"  {'':<13}{'':<10}people: real found known   prec. recall  BCubed: prec. recall   F1   merged")
+    print(f"  {'':<13}{'':<14}people: real found known   prec. recall  BCubed: prec. recall   F1   merged")
+    for way in ways:
+        way.server.upload_and_finish([media / _WARM_UP], _settings(way.mode))
     is_as_wanted = True
-    ours: list[Measured] = []
+    ours: dict[str, list[Measured]] = {way.name: [] for way in ways}
     loops: list[Measured] = []
     for name in sets:
         clips = CLIP_SETS[name](media, directory / name.replace(" ", "-"))
-        ours.append(measure_register(server, clips))
+        found = {way.name: measure_register(way.server, clips, way.mode) for way in ways}
         loops.append(measure_loop(clips))
-        _print_row(name, "register", ours[-1].scores)
-        _print_row("", "loop", loops[-1].scores)
-        is_as_wanted &= not ours[-1].scores.false_merges and ours[-1].scores.f1 >= loops[-1].scores.f1
-    for unit, field in (("s on the clock", "seconds"), ("s of the processor", "cpu_seconds")):
-        one, other = (sum(getattr(measured, field) for measured in ways) for ways in (ours, loops))
-        print(f"  {unit}: register {one:.1f}, loop {other:.1f}: {other / one:.1f} times as fast")
-        is_as_wanted &= other / one >= SPEED_AIM
+        for way_name, measured in found.items():
+            ours[way_name].append(measured)
+            _print_row(name, way_name, measured, loops[-1])
+            is_as_wanted &= not measured.scores.false_merges and measured.scores.f1 >= loops[-1].scores.f1
+        _print_row(name, "loop", loops[-1], loops[-1])
+    print("  all sets:")
+    for way_name, measured in ours.items():
+        is_as_wanted &= _print_speed(way_name, measured, loops)
     print(f"  aim: no merge, F1 of the loop or better, {SPEED_AIM:.0f} times its speed")
     return is_as_wanted
 
 
-def _print_row(name: str, way: str, scores: PeopleScores) -> None:
+def _settings(mode: str) -> dict[str, Any]:
+    return {"mlModel": ML_MODEL, "createPeople": True, "mode": mode}
+
+
+def _print_speed(name: str, ours: Sequence[Measured], loops: Sequence[Measured]) -> bool:
+    is_fast = True
+    for unit, field in (("on the clock", "seconds"), ("of the processor", "cpu_seconds")):
+        one, other = (sum(getattr(measured, field) for measured in ways) for ways in (ours, loops))
+        print(f"  {name:<14}{one:7.1f} s {unit}, loop {other:7.1f} s: {other / one:5.1f} times as fast")
+        is_fast &= other / one >= SPEED_AIM
+    return is_fast
+
+
+def _print_row(name: str, way: str, measured: Measured, loop: Measured) -> None:
+    scores = measured.scores
     print(
-        f"  {name:<13}{way:<10}{scores.real:12d}{scores.found:6d}{scores.known:6d}"
+        f"  {name:<13}{way:<14}{scores.real:12d}{scores.found:6d}{scores.known:6d}"
         f"{scores.person_precision:8.2f}{scores.person_recall:7.2f}"
         f"{scores.precision:15.3f}{scores.recall:7.3f}{scores.f1:7.3f}{scores.false_merges:7d}"
+        f"{measured.seconds:8.1f} s{measured.cpu_seconds:7.1f} s CPU: loop / this"
+        f"{loop.seconds / measured.seconds:6.1f}{loop.cpu_seconds / measured.cpu_seconds:6.1f}",
+        flush=True,
     )
 
 
@@ -116,9 +154,13 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="framewise-people-") as folder:
         directory = Path(folder)
-        with BenchServer(directory / "server", options.weights, slots=1) as server:
+        with (
+            BenchServer(directory / "one", options.weights, slots=1) as one,
+            BenchServer(directory / "two", options.weights, slots=2) as two,
+        ):
+            ways = Way("1 slot", one, "EXACT"), Way("1 slot, FAST", one, "FAST"), Way("2 slots", two, "EXACT")
             sets: list[Any] = options.set or list(CLIP_SETS)
-            return 0 if print_people(server, options.media, directory, sets) else 1
+            return 0 if print_people(ways, options.media, directory, sets) else 1
 
 
 if __name__ == "__main__":

@@ -86,9 +86,11 @@ class Pieces:
         task.add_done_callback(self._tasks.discard)
 
     def end(self) -> None:
-        """The operation is over."""
+        """The operation is over: what is left of it, such as what an error made needless, gets no answer."""
         for task in self._tasks:
             task.cancel()
+        for loader in self._loaders.values():
+            loader.end()
 
     @contextmanager
     def _time_needed(self) -> Iterator[None]:
@@ -132,6 +134,11 @@ class PatientLoader(Generic[K, V]):
     def load_many(self, keys: Iterable[K], /) -> Awaitable[list[V]]:
         """What belongs to the keys."""
         return asyncio.gather(*map(self.load, keys))
+
+    def end(self) -> None:
+        """Leave nobody waiting."""
+        for future in self._known.values():
+            future.cancel()
 
     async def _read(self) -> None:
         await self._pieces.all_asked()

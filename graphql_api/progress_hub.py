@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 2.0
 """How often a watcher looks at the database by itself: what it costs at most when a message is lost."""
 
+_CANCEL_AGAIN_SECONDS = 0.5
 _RECONNECT_SECONDS = 0.5
 _FINISHED_KNOWN = 100
 """How many finished analyses are remembered, for messages about them that come late."""
@@ -172,10 +173,11 @@ class ProgressHub:
 
     async def close(self) -> None:
         """Stop listening."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        task = self._task
+        while task is not None and not task.done():
+            # redis-py takes a cancellation while it connects for a timeout of its own, and goes on.
+            task.cancel()
+            await asyncio.wait({task}, timeout=_CANCEL_AGAIN_SECONDS)
 
     def follow(self, owner_id: UUID, analysis_id: UUID) -> AsyncGenerator[ProgressSnapshot, None]:
         """The present state of one analysis, then each change, to the final state, which is always sent."""

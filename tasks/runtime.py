@@ -33,6 +33,8 @@ class Runtime:
     """Tells workers that there is work."""
     is_stopping: bool = False
     last_published: dict[UUID, float] = field(default_factory=dict)
+    last_identified: dict[UUID, float] = field(default_factory=dict)
+    """When this worker last took faces of an analysis to people, or first saw that there are some."""
     problem: str | None = None
     """Why this worker waits although there may be work; null while all is well."""
     _held_until: float = 0.0

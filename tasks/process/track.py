@@ -17,6 +17,7 @@ from ml_models.tracking.base import NO_TRACK, TrackingParameters
 from ml_models.tracking.label_tracker import LabelTracker
 from tasks.counting.counter import TrackCounter
 from tasks.counting.tables import count_table
+from tasks.process.beginnings import take_beginnings
 from tasks.process.protocol import Message
 from tasks.process.report import Report
 from tasks.results.table import TRACKED_SCHEMA, SegmentTable
@@ -43,10 +44,10 @@ def track_segment(values: dict[str, Any], blobs: Sequence[bytes], report: Report
     The first blobs are the `SegmentTable` of each, `values["segments"]` in number, one by default; those
     after them, if there are any, are the tracker and the counter as the segment before left them, and
     `values["tracks"]` are the tracks so far and `values["edge"]` the brightness of the last frame, in
-    hexadecimal. With `values["ends_at_cuts"]` tracks end at cuts, else they are what the tracker's library
-    makes of the whole video. Trackers see every detection the model stores, since some keep a track alive by
-    weak ones; the answer's blobs hold those that pass the threshold, segment by segment, then the tracker,
-    and the counter where `values["counting"]` says what to count.
+    hexadecimal. With `values["ends_at_cuts"]` tracks end at cuts and have the detection that began them, else
+    they are what the tracker's library makes of the whole video. Trackers see every detection the model
+    stores, since some keep a track alive by weak ones; the answer's blobs hold those that pass the threshold,
+    segment by segment, then the tracker, and the counter where `values["counting"]` says what to count.
     """
     count = values.get("segments", 1)
     tables, states = blobs[:count], blobs[count:]
@@ -100,7 +101,10 @@ def _track(
             cuts, edge = _cuts(stored, edge)
         frames_skipped += stored.frames_skipped
         segment = stored.kept(0.0, values["labels"])
-        tracked = _tracked(segment, tracker, cuts, on_frame).kept(values["min_confidence"], None)
+        ids = _track_ids(segment, tracker, cuts, on_frame)
+        if values.get("ends_at_cuts"):
+            take_beginnings(segment, ids, tracks, cuts, values["min_confidence"])
+        tracked = _numbered(segment, ids).kept(values["min_confidence"], None)
         touched |= dict.fromkeys(_extend(tracks, tracked.detections))
         if counter is not None:
             count_table(counter, tracked)
@@ -138,10 +142,7 @@ def _cuts(segment: SegmentTable, edge: bytes) -> tuple[frozenset[int], bytes]:
     return frozenset(cuts), last.tobytes()
 
 
-def _tracked(
-    segment: SegmentTable, tracker: LabelTracker, cuts: Container[int], on_frame: Callable[[], None]
-) -> SegmentTable:
-    ids = _track_ids(segment, tracker, cuts, on_frame)
+def _numbered(segment: SegmentTable, ids: npt.NDArray[np.int64]) -> SegmentTable:
     table = segment.detections.append_column(
         TRACKED_SCHEMA.field("track_id"), pa.array(ids, pa.int32(), mask=ids == NO_TRACK)
     )

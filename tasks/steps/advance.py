@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import math
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -30,6 +31,9 @@ log = logging.getLogger(__name__)
 
 TRACKED_AT_ONCE = 32
 """Most finished segments that are joined to the tracks in one go."""
+IDENTIFY_SECONDS = 2.0
+"""Least time between two goes of taking faces to people while an analysis runs: each go costs, and describes
+faces that are described again when their tracks have ended."""
 
 
 async def advance_step(runtime: Runtime, process: AnalysisProcess, lease: Lease, analysis: Analysis) -> None:
@@ -99,6 +103,8 @@ async def _identify(
     tracked: int,
 ) -> bool:
     """Take up the faces of so many segments, if they are to become people; False if that begins anew."""
+    if _may_wait(runtime, analysis, tracked):
+        return True
     while analysis.create_people and analysis.identified_segments < tracked:
         start = analysis.identified_segments
         numbers = range(start, min(start + TRACKED_AT_ONCE, tracked))
@@ -107,6 +113,18 @@ async def _identify(
         analysis.identified_segments = numbers.stop
         await push_progress(runtime, analysis.id)
     return True
+
+
+def _may_wait(runtime: Runtime, analysis: Analysis, tracked: int) -> bool:
+    """Whether faces wait for a later go: only while segments are missing, for that one to come."""
+    if not analysis.create_people or tracked == analysis.segment_count:
+        runtime.last_identified.pop(analysis.id, None)
+        return False
+    now = time.monotonic()
+    if now - runtime.last_identified.setdefault(analysis.id, now) < IDENTIFY_SECONDS:
+        return True
+    runtime.last_identified[analysis.id] = now
+    return False
 
 
 async def _finished_prefix(analysis: Analysis) -> int:

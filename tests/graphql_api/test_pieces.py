@@ -150,8 +150,9 @@ async def test_with_the_operation_its_reading_ends(pieces):
         await asyncio.sleep(0)
     pieces.end()
     await stopped.wait()
-    asked.cancel()
-    assert await asyncio.gather(asked, return_exceptions=True)
+    async with asyncio.timeout(60):
+        (error,) = await asyncio.gather(asked, return_exceptions=True)
+    assert isinstance(error, asyncio.CancelledError)
 
 
 @strawberry.type
