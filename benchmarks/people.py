@@ -109,8 +109,8 @@ def print_people(ways: Sequence[Way], media: Path, directory: Path, sets: Sequen
             is_as_wanted &= not measured.scores.false_merges and measured.scores.f1 >= loops[-1].scores.f1
         _print_row(name, "loop", loops[-1], loops[-1])
     print("  all sets:")
-    for way_name, measured in ours.items():
-        is_as_wanted &= _print_speed(way_name, measured, loops)
+    for way_name, all_measured in ours.items():
+        is_as_wanted &= _print_speed(way_name, all_measured, loops)
     print(f"  aim: no merge, F1 of the loop or better, {SPEED_AIM:.0f} times its speed")
     return is_as_wanted
 

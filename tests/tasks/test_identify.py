@@ -169,6 +169,7 @@ async def test_killed_between_any_two_steps_it_gives_the_same(
         at_once = await appearances(work, await run(work, video, **PART))
         assert len(at_once) >= 2
         monkeypatch.setattr(advance, "TRACKED_AT_ONCE", 1)
+        monkeypatch.setattr(advance, "IDENTIFY_SECONDS", 0)
         whole = Cut(0, after=False)
         whole.install(monkeypatch, work, register)
         register.told.clear()
@@ -207,6 +208,7 @@ async def tell_of_another_model(work: Harness, analysis_id: UUID) -> None:
 
 async def test_it_begins_anew_where_it_cannot_go_on(tmp_path, media_dir, weights_dir, register, monkeypatch):
     monkeypatch.setattr(advance, "TRACKED_AT_ONCE", 1)
+    monkeypatch.setattr(advance, "IDENTIFY_SECONDS", 0)
     named = {"segment_seconds": 2.0, "face_embedding_model": "mobilefacenet"}
     async with harness(tmp_path / "data", weights_dir, **named) as work:
         video = await work.add_video(media_dir / CLIP)
