@@ -84,6 +84,8 @@ async def analyze(
             _print_outcome(board, console)
             raise
     _print_outcome(board, console)
+    if options.create_people:
+        _print_people(board, console, client.endpoint)
     return 0 if all(row.stage is Stage.DONE for row in board) else 1
 
 
@@ -121,6 +123,18 @@ def _print_counting(row: Row, console: Console) -> None:
         console.print(f"Counted in {row.name}:", style="bold", markup=False, highlight=False)
         for said in counted:
             console.print(f"  {said}", markup=False, highlight=False)
+
+
+def _print_people(board: Board, console: Console, endpoint: str) -> None:
+    """How many people were seen in each video, and where they are."""
+    seen = {
+        row.name: row.progress.people for row in board if row.progress is not None and row.stage is Stage.DONE
+    }
+    lines = [f"{name}: {text.people_count(people)}" for name, people in seen.items()]
+    if any(seen.values()):
+        lines.append(f"Who they are: the GraphQL query `people` of {endpoint} shows and names them.")
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @asynccontextmanager

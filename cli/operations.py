@@ -8,7 +8,7 @@ from typing import Any
 _SESSION = "session { accessToken accessTokenExpiresAt refreshToken } userErrors { code message path }"
 _PROGRESS = """
   status progress framesDone framesTotal etaSeconds framesPerSecond errorMessage
-  counts { label detections tracks }
+  counts { label detections tracks } peopleCount
   lineCounts { name in out }
   zoneCounts { name occupancy entries exits meanDwellSeconds }
 """
@@ -117,6 +117,7 @@ class Progress:
     counts: tuple[LabelCount, ...]
     lines: tuple[LineCount, ...] = ()
     zones: tuple[ZoneCount, ...] = ()
+    people: int = 0
 
     @property
     def is_final(self) -> bool:
@@ -194,6 +195,7 @@ def progress_of(found: Mapping[str, Any], analysis_id: str) -> Progress:
             ZoneCount(one["name"], one["occupancy"], one["entries"], one["exits"], one["meanDwellSeconds"])
             for one in found.get("zoneCounts", ())
         ),
+        people=found.get("peopleCount", 0),
     )
 
 

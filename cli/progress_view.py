@@ -130,8 +130,8 @@ def _outcome(row: Row) -> str:
     if row.progress is None or row.stage in _IDLE:
         return row.stage.value
     parts = [f"{row.progress.frames_done:,} {text.plural('frame', row.progress.frames_done)}"]
-    if row.counts:
-        parts.append(text.counts(row.counts))
+    if found := _found(row):
+        parts.append(found)
     return ", ".join([row.stage.value, *parts] if row.stage is not Stage.DONE else parts)
 
 
@@ -153,12 +153,20 @@ def _third_line(row: Row) -> Text:
     line = Text()
     if row.stage is not Stage.RUNNING or _is_finishing(row):
         line.append(_stage_text(row), style=_STAGE_STYLES.get(row.stage, "cyan"))
-    found = text.counts(row.counts)
+    found = _found(row)
     if found:
         line.append(f"{'  ' if line else ''}{found}")
     elif row.stage is Stage.RUNNING and not line:
         line.append("nothing found so far", style="dim")
     return line
+
+
+def _found(row: Row) -> str:
+    """What was found so far: objects by label, and people."""
+    parts = [text.counts(row.counts)] if row.counts else []
+    if row.progress is not None and row.progress.people:
+        parts.append(text.people_count(row.progress.people))
+    return ", ".join(parts)
 
 
 def _stage_text(row: Row) -> str:
@@ -207,8 +215,8 @@ def plain_line(row: Row) -> str:
         parts.append(f"{_percent(row):.0f}%")
     if numbers := _headline_numbers(row):
         parts.append(numbers)
-    if row.counts:
-        parts.append(text.counts(row.counts))
+    if found := _found(row):
+        parts.append(found)
     return f"{row.name}: {', '.join(parts)}"
 
 

@@ -1,6 +1,7 @@
 """Settings as one command was told them: options win over the environment."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,21 @@ def settings_with(**options: Any) -> Settings:
         problems = [f"{_setting_name(problem['loc'])}: {problem['msg']}" for problem in error.errors()]
         raise CliError(f"Wrong settings. {'; '.join(problems)}", 2) from error
     use_models_dir(settings.resolved_models_dir())
+    _check_face_embedding_model(settings.face_embedding_model)
     return settings
+
+
+def _check_face_embedding_model(name: str) -> None:
+    if not name:
+        return
+    from ml_models.errors import PluginError, UnknownModelError
+    from ml_models.factory import face_embedder_spec  # only where a model is named
+
+    try:
+        with suppress(PluginError):  # what needs it says what is wrong with it
+            face_embedder_spec(name)
+    except UnknownModelError as error:
+        raise CliError(f"Wrong settings. {_setting_name(('face_embedding_model',))}: {error}", 2) from error
 
 
 def _setting_name(location: tuple[int | str, ...]) -> str:

@@ -47,6 +47,11 @@ def _count(count: LabelCount) -> str:
     return f"{text} in {count.tracks:,} {plural('track', count.tracks)}" if count.tracks else text
 
 
+def people_count(number: int) -> str:
+    """How many people were seen: `1 person seen`, `12 people seen`."""
+    return f"{number:,} {'person' if number == 1 else 'people'} seen"
+
+
 def line_count(line: LineCount) -> str:
     """What a line counted: `door: 5 in, 2 out`."""
     return f"{line.name}: {line.came_in:,} in, {line.went_out:,} out"

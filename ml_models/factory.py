@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ml_models.catalog import MLModelSpec, MLTask, OptionValue, find_spec
+from ml_models.catalog import MLModelSpec, MLTask, OptionValue, all_specs, find_spec
 from ml_models.errors import ExtraMissingError, PluginError, UnknownModelError, UnknownOptionError
 from ml_models.naming import near_misses
 from ml_models.weights import ensure_weights, is_ready
@@ -147,15 +147,33 @@ def find_face_embedder(name: str) -> MLModelSpec:
     """The embedding model of that name, which describes faces.
 
     Raises:
-        UnknownModelError: There is none, or it describes something else.
+        UnknownModelError: There is none, or it describes something else; the message names those that do.
         ExtraMissingError: Packages that it needs are not installed.
         PluginError: As `find_spec`.
     """
-    spec = find_spec(name)
-    if spec.task is not MLTask.FACE_EMBEDDING or spec.same_similarity is None:
-        raise UnknownModelError(f"{name} does not describe faces")
+    spec = face_embedder_spec(name)
     check_installed(spec)
     return spec
+
+
+def face_embedder_spec(name: str) -> MLModelSpec:
+    """As `find_face_embedder`, whether or not its packages are installed."""
+    try:
+        spec = find_spec(name)
+    except UnknownModelError:
+        known = near_misses(name, _face_embedders())
+        raise UnknownModelError(f"there is no model {name!r} that describes faces: {known}") from None
+    if not _describes_faces(spec):
+        raise UnknownModelError(f"{name} does not describe faces: {near_misses('', _face_embedders())}")
+    return spec
+
+
+def _face_embedders() -> list[str]:
+    return [spec.name for spec in all_specs().values() if _describes_faces(spec)]
+
+
+def _describes_faces(spec: MLModelSpec) -> bool:
+    return spec.task is MLTask.FACE_EMBEDDING and spec.same_similarity is not None
 
 
 def _implementation(spec: MLModelSpec, base: type[_Model]) -> Callable[..., _Model]:

@@ -7,7 +7,7 @@ from typing import Self
 from domain.analyses.settings import FACE_LABEL
 from domain.errors import InvalidError, ModelUnavailableError
 from ml_models.catalog import MLModelSpec, all_specs
-from ml_models.errors import MLModelError
+from ml_models.errors import MLModelError, UnknownModelError
 from ml_models.factory import default_face_embedder, find_face_embedder
 from settings import Settings
 
@@ -43,13 +43,16 @@ class FaceMatching:
         """
         if not self.is_on:
             raise InvalidError(
-                "Face matching is switched off on this server: leave out createPeople.",
+                "Face matching is switched off on this server: leave out createPeople "
+                "(setting FRAMEWISE_FACE_MATCHING).",
                 path=(*path, "create_people"),
             )
         try:
-            embedder = find_face_embedder(self.embedding_model) if self.embedding_model else default_embedder
+            embedder = _named(self.embedding_model) if self.embedding_model else default_embedder
         except MLModelError as error:
-            raise ModelUnavailableError(str(error), path=(*path, "create_people")) from error
+            raise ModelUnavailableError(
+                f"Faces cannot be described: {error}.", path=(*path, "create_people")
+            ) from error
         if not _suits(detector, embedder):
             suitable = ", ".join(spec.name for spec in all_specs().values() if _suits(spec, embedder))
             what = "faces and their landmarks" if embedder.needs_landmarks else "faces"
@@ -70,10 +73,19 @@ def face_embedding_model(settings: Settings, used_before: str | None = None) -> 
     Raises:
         MLModelError: No model of that name describes faces, or it is not installed.
     """
-    name = settings.face_embedding_model or used_before
-    if name:
-        return find_face_embedder(name)
+    if settings.face_embedding_model:
+        return _named(settings.face_embedding_model)
+    if used_before:
+        return find_face_embedder(used_before)
     return default_face_embedder(settings.resolved_weights_dir(), settings.resolved_weights_mirror())
+
+
+def _named(name: str) -> MLModelSpec:
+    """The model that the settings name."""
+    try:
+        return find_face_embedder(name)
+    except UnknownModelError as error:
+        raise UnknownModelError(f"{error} (setting FRAMEWISE_FACE_EMBEDDING_MODEL)") from error
 
 
 def _suits(detector: MLModelSpec, embedder: MLModelSpec) -> bool:

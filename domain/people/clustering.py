@@ -4,7 +4,8 @@ Two clusters join while the mean cosine between their faces is at least a thresh
 the mean of all pairs is the dot product of the two sums over the two sizes, sums are all that is kept (UPGMA:
 Sokal and Michener, 1958). Joining makes no cluster more similar to a third than the better of the two was. So
 pairs that are each other's nearest may join at once, and nothing else changes (Bruynooghe, 1977); and nearest
-neighbours need to be found anew only when they may matter (Müllner, 2011).
+neighbours need to be found anew only when they may matter (Müllner, 2011). What that leaves apart although
+two faces are very much alike joins in a second step: see strong_links.py.
 
 Sums of floats depend on their order. Here they do not: embeddings are rounded to multiples of 1/4096, and all
 sums and products of such are exact in float64, up to clusters of 20,000 faces.
@@ -16,6 +17,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from domain.people.strong_links import join_strongly_linked
 
 STEPS = 4096.0
 """Embeddings are rounded to multiples of one over this: an error of 1e-4 of a cosine."""
@@ -49,7 +52,8 @@ def cluster(faces: Faces, threshold: float) -> NDArray[np.int64]:
     linkage = _Linkage(faces, threshold)
     while linkage.join_nearest():
         pass
-    return linkage.numbers()
+    rounded = np.rint(faces.embeddings.astype(np.float64) * STEPS) / STEPS
+    return join_strongly_linked(rounded, linkage.numbers(), faces.people, faces.apart, threshold)
 
 
 class _Linkage:

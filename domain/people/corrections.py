@@ -8,14 +8,14 @@ from uuid import UUID, uuid4
 
 from tortoise.transactions import in_transaction
 
-from domain.errors import InvalidError
+from domain.errors import ConflictError, InvalidError
 from domain.people.draft import DATA_FIELDS, Draft, pair_of
 from domain.people.journal import commit_change, person_now
 from domain.people.models import ChangedPerson, ChangeKind, Person, PersonChange
 from domain.people.personal_data import PersonalData, check_birth_date, clean_person_name
-from domain.people.register import lock_register
+from domain.people.register import BATCH, lock_register
 from domain.people.undoing import undo
-from domain.sql import fetch_rows
+from domain.sql import fetch_rows, placeholders
 
 MOST_MERGED = 1000
 """People that one merge joins."""
@@ -55,7 +55,7 @@ async def update_person(owner_id: UUID, user_id: UUID, person_id: UUID, data: Pe
     async with _draft(owner_id) as draft:
         person = await draft.get_person(person_id, ("id",))
         if born is not None:
-            check_birth_date(born, await _first_recorded(draft, person_id))
+            check_birth_date(born, await _first_recorded(draft, "person_id", [person_id]))
         person.update(cleaned)
         if not draft.cells():
             return Correction(await person_now(draft.connection, person_id), None, (person_id,))
@@ -68,6 +68,7 @@ async def merge_people(
     """Make several persons one: `into_id`, which keeps what it has and takes over what it lacks.
 
     Raises:
+        ConflictError: They are in a video that was recorded before the birth date.
         InvalidError: There is nobody to merge, or too many.
         NotFoundError: One of them is no person of this account.
     """
@@ -81,7 +82,7 @@ async def merge_people(
         await draft.load_people(others)
         for place, id_ in enumerate(person_ids):
             await draft.get_person(id_, ("ids", place))
-        return await _merge(draft, user_id, others, into_id)
+        return await _merge(draft, user_id, others, into_id, ("into",))
 
 
 async def split_person(
@@ -116,11 +117,14 @@ async def move_appearance(owner_id: UUID, user_id: UUID, appearance_id: UUID, pe
     """Say whose an appearance is; also takes back a rejection.
 
     Raises:
+        ConflictError: Its video was recorded before the person's birth date.
         NotFoundError: There is no such person or appearance of this account.
     """
     async with _draft(owner_id) as draft:
         before = await draft.get_owner(appearance_id, ("id",))
-        await draft.get_person(person_id, ("person_id",))
+        person = await draft.get_person(person_id, ("person_id",))
+        if before != person_id:
+            await _refuse_unborn(draft, person["birth_date"], "id", [appearance_id], ("person_id",))
         draft.owners[appearance_id] = person_id
         people = [person_id] if before is None else [person_id, before]
         return await _commit(draft, user_id, ChangeKind.MOVED, list(dict.fromkeys(people)), person_id)
@@ -162,6 +166,7 @@ async def answer_same_person(
     """Say whether two persons are the same one: the first then, or never joined or suggested again.
 
     Raises:
+        ConflictError: The second is in a video that was recorded before the birth date.
         InvalidError: Both are one already.
         NotFoundError: One of them is no person of this account.
     """
@@ -171,7 +176,7 @@ async def answer_same_person(
         await draft.get_person(first_id, ("first_id",))
         await draft.get_person(second_id, ("second_id",))
         if is_same:
-            return await _merge(draft, user_id, [second_id], first_id)
+            return await _merge(draft, user_id, [second_id], first_id, ("first_id",))
         if not draft.is_answered(first_id, second_id):
             draft.answers[uuid4()] = pair_of(first_id, second_id)
         return await _commit(draft, user_id, ChangeKind.ANSWERED, [first_id, second_id], first_id)
@@ -216,14 +221,19 @@ async def _commit(
     return Correction(person, None if change is None else change.id, tuple(people))
 
 
-async def _merge(draft: Draft, user_id: UUID, others: Sequence[UUID], into_id: UUID) -> Correction:
+async def _merge(
+    draft: Draft, user_id: UUID, others: Sequence[UUID], into_id: UUID, path: Sequence[str]
+) -> Correction:
     into = draft.people[into_id]
     assert into is not None  # noqa: S101 - the callers have looked it up
+    had_date = into["birth_date"] is not None
     for id_ in others:
         data = draft.people[id_] or {}
         for name in DATA_FIELDS:
             into[name] = into[name] if into[name] is not None else data.get(name)
         draft.people[id_] = None
+    coming = others if had_date else [into_id, *others]
+    await _refuse_unborn(draft, into["birth_date"], "person_id", coming, path)
     for id_ in draft.appearances_of(others):
         draft.owners[id_] = into_id
     gone = set(others)
@@ -237,16 +247,34 @@ async def _merge(draft: Draft, user_id: UUID, others: Sequence[UUID], into_id: U
     return await _commit(draft, user_id, ChangeKind.MERGED, [into_id, *others], into_id)
 
 
-async def _first_recorded(draft: Draft, person_id: UUID) -> date | None:
-    """When the first video was recorded that the person is seen in, of those where it is known."""
-    rows = await fetch_rows(
-        "SELECT v.recorded_at FROM videos v WHERE v.recorded_at IS NOT NULL AND EXISTS "
-        "(SELECT 1 FROM appearances a WHERE a.video_id = v.id AND a.person_id = $1) "
-        "ORDER BY v.recorded_at LIMIT 1",
-        person_id,
-        connection=draft.connection,
-    )
-    if not rows:
-        return None
-    moment = rows[0]["recorded_at"]
+async def _refuse_unborn(
+    draft: Draft, born: str | None, column: str, ids: Sequence[UUID], path: Sequence[str]
+) -> None:
+    """Refuse appearances for somebody who was born after one of them was recorded."""
+    recorded_on = None if born is None else await _first_recorded(draft, column, ids)
+    if born is not None and recorded_on is not None and date.fromisoformat(born) > recorded_on:
+        raise ConflictError(
+            f"The birth date {born} is after {recorded_on}, when a video was recorded that shows the face. "
+            "If the birth date is wrong, change it first.",
+            path,
+        )
+
+
+async def _first_recorded(draft: Draft, column: str, ids: Sequence[UUID]) -> date | None:
+    """When the first video was recorded that shows one of these people or appearances, where it is known."""
+    found = []
+    for start in range(0, len(ids), BATCH):
+        part = ids[start : start + BATCH]
+        rows = await fetch_rows(
+            "SELECT v.recorded_at FROM videos v WHERE v.recorded_at IS NOT NULL AND EXISTS "  # noqa: S608
+            f"(SELECT 1 FROM appearances a WHERE a.video_id = v.id AND a.{column} IN "
+            f"({placeholders(len(part))})) ORDER BY v.recorded_at LIMIT 1",
+            *part,
+            connection=draft.connection,
+        )
+        found += [_day(row["recorded_at"]) for row in rows]
+    return min(found, default=None)
+
+
+def _day(moment: str | datetime) -> date:
     return (datetime.fromisoformat(moment) if isinstance(moment, str) else moment).astimezone(UTC).date()

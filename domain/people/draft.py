@@ -109,6 +109,17 @@ class Draft:
         wanted = set(person_ids)
         return [id_ for id_, owner in self.owners.items() if owner in wanted]
 
+    def had_appearances(self, person_id: UUID) -> bool:
+        """Whether somebody has appearances as long as this is not written."""
+        return person_id in self._owners_before.values()
+
+    def remove_person(self, person_id: UUID) -> None:
+        """Have somebody be gone, and the answers about them."""
+        self.people[person_id] = None
+        for answer_id, pair in list(self.answers.items()):
+            if pair is not None and person_id in pair:
+                self.answers[answer_id] = None
+
     def is_answered(self, one: UUID, other: UUID) -> bool:
         """Whether it was said that two people are not the same one."""
         return pair_of(one, other) in self.answers.values()

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from domain.people.draft import Cell, Draft
+from domain.people.edits import EDITED_FIELDS
 from domain.people.models import ChangedPerson, ChangeKind, Hold, Person, PersonChange
 from domain.people.register import BATCH, as_uuid, recount
 from domain.sql import fetch_rows, placeholders
@@ -36,7 +37,8 @@ async def commit_change(
 ) -> PersonChange | None:
     """Write a correction and its entry in the journal; None if there is nothing to change.
 
-    People whom nobody has touched before and who have no appearances left by it are removed.
+    People who have no appearances left by it are removed with the answers about them, unless something is
+    known of them that somebody gave: a name, a birth date, a sex.
 
     Args:
         draft: What it changes.
@@ -46,8 +48,8 @@ async def commit_change(
         also_pinned: Appearances of nobody that it decides about.
     """
     for person_id in people:
-        if person_id not in draft.held and not draft.appearances_of([person_id]):
-            draft.people[person_id] = None
+        if _is_left_empty(draft, person_id):
+            draft.remove_person(person_id)
     present = [id_ for id_ in people if draft.people.get(id_) is not None]
     pinned = [*draft.appearances_of(present), *also_pinned]
     cells = draft.cells()
@@ -67,6 +69,17 @@ async def commit_change(
     await renew_holds(draft.connection, subjects, draft.version)
     await recount(draft.connection, draft.owner_id, people)
     return change
+
+
+def _is_left_empty(draft: Draft, person_id: UUID) -> bool:
+    """Whether a change takes the last appearance of somebody of whom nothing is known."""
+    if draft.appearances_of([person_id]):
+        return False
+    if person_id not in draft.held:
+        return True
+    data = draft.people.get(person_id)
+    is_unknown = data is not None and all(data[name] is None for name in EDITED_FIELDS)
+    return is_unknown and draft.had_appearances(person_id)
 
 
 async def write_entry(

@@ -40,13 +40,13 @@ def filter_people(
     Args:
         people: All people of the account.
         owner_id: The account.
-        name: Stands anywhere in their names, in any case.
+        name: Stands anywhere in their names, in any case, with any apostrophe; white space alone is nothing.
         video_id: They are seen in this video.
         seen_from: They are seen in a video that was filmed then or later, or came in where that is unknown.
         seen_to: They are seen in a video that was filmed, or came in, before.
         unnamed: Whether they have no name.
     """
-    if name:
+    if name and name.strip():
         people = people.where(*_named(name))
     if unnamed is not None:
         people = people.where(f"name_key IS {'' if unnamed else 'NOT '}NULL")

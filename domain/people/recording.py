@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -12,10 +13,10 @@ from tortoise.transactions import in_transaction
 
 from domain.analyses.models import Analysis
 from domain.leases import Lease
-from domain.people.inheritance import Decisions, read_decisions
+from domain.people.inheritance import Decisions, Look, read_decisions
 from domain.people.journal import let_go, subjects_held
 from domain.people.known_faces import Face, KnownFaces, forget_faces, known_faces
-from domain.people.models import Appearance, Person
+from domain.people.models import Appearance, ForgottenFace, Person
 from domain.people.register import (
     RegisterState,
     as_uuid,
@@ -79,6 +80,7 @@ async def record_faces(
     *,
     embedding_model: str,
     same_similarity: float,
+    like_similarity: float | None = None,
     is_last: bool,
 ) -> bool:
     """Take the faces of so many tracked segments into the register, in one transaction.
@@ -93,6 +95,8 @@ async def record_faces(
         sightings: The tracks that these segments changed.
         embedding_model: What made the embeddings.
         same_similarity: The mean cosine from which on faces are taken for one person's.
+        like_similarity: The cosine that a face has at least to one in the same place of another analysis to
+            inherit what was decided about it; None: as `same_similarity`.
         is_last: Whether no segment follows: appearances whose track was never seen to its end are removed.
 
     Returns:
@@ -102,7 +106,8 @@ async def record_faces(
     video = None if analysis is None else await Video.get_or_none(id=analysis.video_id)
     if analysis is None or video is None:
         return False
-    recording = _Recording(analysis, video.sha256, embedding_model, same_similarity, is_last)
+    like = same_similarity if like_similarity is None else like_similarity
+    recording = _Recording(analysis, video.sha256, embedding_model, same_similarity, like, is_last)
     owner_id = UUID(str(analysis.owner_id))
     try:
         async with in_transaction() as connection:
@@ -149,12 +154,14 @@ class _Changes:
         moved: Those of them that clustering looks at.
         unheld: Tracks whose rows go.
         people: Whose appearances come, change or go.
+        overruled: Notes of deleted people who are taken up again.
     """
 
     written: dict[UUID, Appearance] = field(default_factory=dict)
     moved: list[Appearance] = field(default_factory=list)
     removed: list[UUID] = field(default_factory=list)
     people: set[UUID] = field(default_factory=set)
+    overruled: set[UUID] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -165,6 +172,7 @@ class _Recording:
     video_sha256: str
     embedding_model: str
     same_similarity: float
+    like_similarity: float
     is_last: bool
 
     async def take_up(
@@ -181,9 +189,9 @@ class _Recording:
         decisions = await read_decisions(
             connection,
             owner_id,
-            self.analysis.id,
+            self.analysis,
             self.video_sha256,
-            forgets=not self.analysis.recreates_people,
+            like_similarity=self.like_similarity,
         )
         changes = _Changes()
         for sighting in sightings:
@@ -218,7 +226,14 @@ class _Recording:
             if row is not None:
                 _remove(changes, row)
             return
+        if sighting.is_final:
+            changes.overruled.update(decisions.overruled_by(sighting.places))
         seen = self._seen(sighting)
+        look = Look(bytes(seen["embedding"]), self.embedding_model)
+        if row is not None and row.id in held and decisions.is_another(row, sighting.places, look):
+            # What somebody decided was about another face: it goes with its appearance.
+            _remove(changes, row)
+            row = None
         if row is None:
             row = Appearance(
                 id=uuid4(),
@@ -234,7 +249,7 @@ class _Recording:
             is_moved = any(getattr(row, name) != seen[name] for name in _CLUSTERED)
         decided = (row.is_pinned, row.person_id)
         if row.id not in held:
-            is_decided, person_id = decisions.of(sighting.places)
+            is_decided, person_id = decisions.of(sighting.places, look)
             if is_decided or row.is_pinned:
                 decided = (is_decided, person_id if is_decided else row.person_id)
         is_moved |= decided != (row.is_pinned, row.person_id)
@@ -247,7 +262,7 @@ class _Recording:
             if is_moved:
                 changes.moved.append(row)
 
-    def _seen(self, sighting: Sighting) -> dict[str, object]:
+    def _seen(self, sighting: Sighting) -> dict[str, Any]:
         """The columns that a sighting tells."""
         vector = sighting.embedding.astype(np.float64)
         vector /= max(float(np.linalg.norm(vector)), 1e-12)
@@ -311,6 +326,9 @@ class _Recording:
         for person_id, appearance_ids in others.items():
             await give_appearances(connection, appearance_ids, person_id, state.version)
         await Appearance.filter(id__in=changes.removed).using_db(connection).delete()
+        if changes.overruled:
+            overruled = ForgottenFace.filter(id__in=list(changes.overruled), owner_id=owner_id)
+            await overruled.using_db(connection).delete()
         for row in changes.written.values():
             row.version = state.version
         await Appearance.bulk_create(

@@ -8,13 +8,14 @@ from uuid import UUID
 
 import strawberry
 
-from domain.errors import InvalidError
+from domain.errors import ConflictError, InvalidError
 from domain.people import corrections
 from domain.people.corrections import Correction
 from domain.people.lists import filter_people
 from domain.people.models import Sex
 from domain.people.name_order import NAME_KEY
 from domain.people.personal_data import PersonalData
+from domain.people.undoing import ChangedSinceError
 from graphql_api.context import Info
 from graphql_api.errors import Payload
 from graphql_api.execution.selection import selects
@@ -23,7 +24,7 @@ from graphql_api.people.appearances import appearances_of_people
 from graphql_api.people.changes import PersonChange, load_change
 from graphql_api.people.persons import PERSON_ROWS, Person, finish_people, load_person, videos_of_people
 from graphql_api.people.suggestions import SuggestionQueries
-from graphql_api.relay import Connection, find_uuid, require_uuid
+from graphql_api.relay import Connection, find_uuid, global_id, require_uuid
 from graphql_api.row_pages import paginate_rows
 
 _MOST_APPEARANCES = 1_000
@@ -202,7 +203,12 @@ class PeopleMutations:
     )
     async def undo_person_change(self, info: Info, change_id: strawberry.ID) -> PersonPayload:
         key = require_uuid(change_id, "PersonChange", "change_id")
-        return await _payload(info, await corrections.undo_person_change(*_who(info), key))
+        try:
+            done = await corrections.undo_person_change(*_who(info), key)
+        except ChangedSinceError as error:
+            later = global_id("PersonChange", error.change_id)
+            raise ConflictError(f"{error.message} Its id is {later}.", error.path) from error
+        return await _payload(info, done)
 
 
 def _who(info: Info) -> tuple[UUID, UUID]:

@@ -6,7 +6,7 @@ from strawberry.file_uploads import Upload
 from domain.errors import InvalidError
 from graphql_api.analyses.detections import BoundingBox
 from graphql_api.context import Context, Info
-from graphql_api.errors import Payload
+from graphql_api.errors import Payload, user_error
 from graphql_api.fields import counted_query
 from graphql_api.people.appearances import Appearance, load_appearances
 from graphql_api.people.persons import Person, load_people
@@ -80,6 +80,7 @@ async def _shown(context: Context, found: PhotoMatches) -> PeopleSearch:
     people = await load_people(context, [match.person_id for match in found.matches])
     appearances = await load_appearances(context, [match.appearance_id for match in found.matches])
     return PeopleSearch(
+        user_errors=[] if found.refusal is None else [user_error(found.refusal)],
         faces=[
             PhotoFace(box=_box(*box), confidence=confidence)
             for box, confidence in zip(found.boxes, found.confidence, strict=True)

@@ -23,7 +23,7 @@ ENOUGH_RELIABILITY = 0.94
 """Of the mean of those embedded, by Spearman and Brown: that of 16 faces which are 0.5 like each other."""
 EMBEDDED_AT_FIRST = 2
 """Likewise while it goes on."""
-LEAST_SECONDS = 0.1
+LEAST_SECONDS = 0.2
 """What is seen for less time is nobody: a hand, or a second box of the same face."""
 TRACKS_AT_ONCE = 16
 """So many tracks are looked at in one go through the video: their chips are in memory together."""

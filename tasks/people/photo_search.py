@@ -46,7 +46,7 @@ class PhotoMatches:
         height: Likewise.
         boxes: Of its faces, the largest and most certain first: corners in its pixels.
         confidence: Of each.
-        chosen: Which of them was looked up.
+        chosen: Which of them was looked up; None: there is no such face as was asked for.
         matches: The persons most like it, the most similar first.
         same_similarity: What faces of one person reach.
     """
@@ -55,9 +55,17 @@ class PhotoMatches:
     height: int
     boxes: Sequence[Box]
     confidence: Sequence[float]
-    chosen: int
+    chosen: int | None
     matches: Sequence[PersonMatch]
     same_similarity: float
+
+    @property
+    def refusal(self) -> InvalidError | None:
+        """Why no face was looked up."""
+        if self.chosen is not None:
+            return None
+        faces = "1 face" if len(self.boxes) == 1 else f"{len(self.boxes)} faces"
+        return InvalidError(f"The photo has {faces}: choose one of them by its number, from 0.", ("face",))
 
 
 class PhotoSearch:
@@ -88,7 +96,7 @@ class PhotoSearch:
             limit: Most persons.
 
         Raises:
-            InvalidError: This installation does not match faces, or the photo has no such face.
+            InvalidError: This installation does not match faces.
             UnsupportedMediaError: It is no photo, or broken, or shows no face that can be used.
             LimitExceededError: It is too large, or too many are being looked at.
             ModelUnavailableError: A model that it takes is not there.
@@ -101,16 +109,19 @@ class PhotoSearch:
         except MLModelError as error:
             raise ModelUnavailableError(f"Photos cannot be searched by: {error}.") from error
         answer = await self._find_faces(file, face, detector, embedder)
-        vector = np.frombuffer(answer.blobs[0], "<f4")
-        index = await self._face_index()
         found = answer.values
+        matches: Sequence[PersonMatch] = []
+        if found["chosen"] is not None:
+            vector = np.frombuffer(answer.blobs[0], "<f4")
+            index = await self._face_index()
+            matches = await index.search(owner_id, embedder.name, vector, limit)
         return PhotoMatches(
             width=found["width"],
             height=found["height"],
             boxes=[tuple(box) for box in found["boxes"]],
             confidence=found["confidence"],
             chosen=found["chosen"],
-            matches=await index.search(owner_id, embedder.name, vector, limit),
+            matches=matches,
             same_similarity=embedder.same_similarity or 1.0,
         )
 
@@ -165,7 +176,9 @@ def check_matching(settings: Settings) -> None:
         InvalidError: The setting says so.
     """
     if not settings.face_matching:
-        raise InvalidError("Matching faces is switched off on this server (setting FACE_MATCHING).")
+        raise InvalidError(
+            "Matching faces is switched off on this server (setting FRAMEWISE_FACE_MATCHING).", ("photo",)
+        )
 
 
 def too_large(settings: Settings) -> LimitExceededError:
@@ -190,8 +203,6 @@ def _refusal(error: JobError) -> UserFacingError:
     message = str(error)
     if "PhotoTooLargeError" in error.kinds:
         return LimitExceededError(message, limit="max_photo_pixels", path=("photo",))
-    if "NoSuchFaceError" in error.kinds:
-        return InvalidError(message, ("face",))
     if {"PhotoError", "NoFaceError", "FaceTooSmallError"} & set(error.kinds):
         return UnsupportedMediaError(message, ("photo",))
     if "MLModelError" in error.kinds:

@@ -37,10 +37,6 @@ class FaceTooSmallError(Exception):
     """Raised when the faces of a photo, or the chosen one, are too small to tell who it is."""
 
 
-class NoSuchFaceError(Exception):
-    """Raised when another face is asked for than those of the photo."""
-
-
 @dataclass(frozen=True)
 class Faces:
     """Faces of a photo, the largest and most certain first.
@@ -67,11 +63,12 @@ def get_ready(values: dict[str, Any], blobs: Sequence[bytes], report: Report) ->
 def find_faces(values: dict[str, Any], blobs: Sequence[bytes], report: Report) -> Message:
     """The faces of a photo, which is the only blob, and a description of one of them.
 
+    If it has not so many faces as one is asked for, none is chosen and described.
+
     Raises:
         PhotoError: It is no photo, or has too many pixels.
         NoFaceError: It shows no face.
         FaceTooSmallError: None of its faces, or not the chosen one, is large enough.
-        NoSuchFaceError: It has not so many faces.
         MLModelError: A model cannot be used.
     """
     (data,) = blobs
@@ -83,28 +80,25 @@ def find_faces(values: dict[str, Any], blobs: Sequence[bytes], report: Report) -
             "There is no face in this photo: choose one in which a face is upright, lit and turned to the "
             "camera."
         )
-    sides = (faces.boxes[:, 2:] - faces.boxes[:, :2]).min(axis=1) * photo.scale
-    chosen = _chosen(sides, values["face"], values["face_min_pixels"])
-    landmarks = None if faces.landmarks is None else faces.landmarks[chosen]
-    embedder = loaded_embedder({**values, "ml_model": values["face_embedding_model"]}, report)
-    embedding = embedder.embed(photo.pixels, faces.boxes[chosen], landmarks, report)
     found = {
         "width": photo.width,
         "height": photo.height,
         "boxes": (faces.boxes * photo.scale).tolist(),
         "confidence": faces.confidence.tolist(),
-        "chosen": chosen,
+        "chosen": None,
     }
-    return Message("result", found, [embedding.astype("<f4").tobytes()])
+    if values["face"] is not None and not 0 <= values["face"] < len(faces):
+        return Message("result", found)
+    sides = (faces.boxes[:, 2:] - faces.boxes[:, :2]).min(axis=1) * photo.scale
+    chosen = _chosen(sides, values["face"], values["face_min_pixels"])
+    landmarks = None if faces.landmarks is None else faces.landmarks[chosen]
+    embedder = loaded_embedder({**values, "ml_model": values["face_embedding_model"]}, report)
+    embedding = embedder.embed(photo.pixels, faces.boxes[chosen], landmarks, report)
+    return Message("result", {**found, "chosen": chosen}, [embedding.astype("<f4").tobytes()])
 
 
 def _chosen(sides: FloatArray, asked: int | None, least: int) -> int:
     """Which face is described: the one asked for, else the first that is large enough."""
-    if asked is not None and not 0 <= asked < len(sides):
-        raise NoSuchFaceError(
-            f"The photo has {len(sides)} {'face' if len(sides) == 1 else 'faces'}: choose one of them by its "
-            "number, from 0."
-        )
     order = range(len(sides)) if asked is None else (asked,)
     for face in order:
         if sides[face] >= least:

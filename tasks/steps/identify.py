@@ -72,7 +72,10 @@ async def identify_segments(
         LostClaimError: The claim was lost, or the analysis paused or cancelled.
     """
     if not runtime.settings.face_matching:
-        raise FaceModelError("Faces were to become people, but face matching is switched off on this server.")
+        raise FaceModelError(
+            "Faces were to become people, but face matching is switched off on this server (setting "
+            "FRAMEWISE_FACE_MATCHING). Once it is on, this analysis can be restarted."
+        )
     state = Message("identifier", {"embedding_model": None, "tracks": []})
     if numbers.start > 0:
         try:
@@ -233,6 +236,7 @@ async def _record(
             sightings,
             embedding_model=model.name,
             same_similarity=model.join_similarity or model.same_similarity or 1.0,
+            like_similarity=model.same_similarity or 1.0,
             is_last=is_last,
         ),
     )

@@ -208,6 +208,7 @@ class AnalysisSettingsInput:
     crops: bool | None = None
     pictures: bool | None = None
     motion_gating: bool | None = None
+    create_people: bool | None = None
     tracker_parameters: TrackerParametersInput | None = None
 
 
@@ -261,6 +262,7 @@ class AnalysisType:
     counts: list[LabelCount]
     line_counts: list[LineCount]
     zone_counts: list[ZoneCount]
+    people_count: int
     eta_seconds: float | None
     frames_per_second: float | None
     error_message: str | None
@@ -289,6 +291,7 @@ class AnalysisProgress:
     counts: list[LabelCount]
     line_counts: list[LineCount]
     zone_counts: list[ZoneCount]
+    people_count: int
     eta_seconds: float | None
     frames_per_second: float | None
     error_message: str | None
@@ -304,6 +307,7 @@ def progress_fields(found: Analysis) -> dict[str, Any]:
         "counts": [LabelCount(label="face", detections=2 * found.done, tracks=1)] if found.done else [],
         "line_counts": [],
         "zone_counts": [],
+        "people_count": 3 if found.settings.get("create_people") and found.done else 0,
         "eta_seconds": (total - found.done) * world().seconds_a_frame,
         "frames_per_second": 100.0,
         "error_message": found.error,

@@ -88,6 +88,13 @@ async def test_a_video_is_uploaded_analysed_and_its_results_are_written_beside_i
     assert "\x1b" not in text
 
 
+async def test_people_that_were_seen_are_counted_in_the_end(url, world, console, tmp_path):
+    await run(url, console, video(tmp_path, "clip.mp4"), create_people=True)
+    text = shown(console)
+    assert "\nclip.mp4: 3 people seen\n" in text
+    assert f"the GraphQL query `people` of {url}/graphql" in text
+
+
 async def test_the_settings_reach_the_server(url, world, console, tmp_path):
     await run(
         url,

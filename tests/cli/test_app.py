@@ -327,3 +327,28 @@ def test_the_demo_analyses_its_clip_and_keeps_serving(environment, weights_dir):
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.mark.parametrize("name", ["nope", "yolox-nano"])
+@pytest.mark.parametrize("process", ["serve", "api", "worker"])
+def test_a_server_does_not_start_with_a_model_that_describes_no_faces(framewise, process, name):
+    done = framewise(process, FRAMEWISE_FACE_EMBEDDING_MODEL=name, FRAMEWISE_REDIS_URL="redis://127.0.0.1:1")
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("Error: Wrong settings. FRAMEWISE_FACE_EMBEDDING_MODEL: ")
+    assert done.stderr.endswith(": there are dlib-resnet, mobilefacenet, sface\n")
+    assert "Traceback" not in done.stderr
+
+
+def test_looking_at_the_model_that_describes_faces_imports_nothing_heavy(environment):
+    program = (
+        "import sys; from cli.settings_options import settings_with; settings_with()\n"
+        "print({'cv2', 'numpy', 'onnxruntime', 'torch'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=REPOSITORY,
+        env=environment | {"FRAMEWISE_FACE_EMBEDDING_MODEL": "sface"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == "set()", done.stderr

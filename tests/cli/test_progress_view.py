@@ -43,6 +43,16 @@ def drawn(*rows: Row, width=80, height=24) -> list[str]:
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
+def test_people_are_shown_as_they_are_seen():
+    *_, found = drawn(running(people=2))
+    assert found == "  face 1,214 in 12 tracks, person 3 in 1 track, 2 people seen"
+    assert drawn(running(people=1, counts=()))[-1] == "  1 person seen"
+    assert plain_line(running(people=2)).endswith(", 2 people seen")
+    finished = running(people=2)
+    finished.stage = Stage.DONE
+    assert plain_line(finished).endswith(", 2 people seen")
+
+
 def test_a_running_video_shows_bar_frames_speed_time_left_and_counts():
     title, bar, found = drawn(running())
     assert title[2:] == f"clip.mp4{'62 of 100 frames, 85 fps, 3 s left':>70}"

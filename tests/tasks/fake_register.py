@@ -30,6 +30,7 @@ class FakeRegister:
         *,
         embedding_model: str,
         same_similarity: float,
+        like_similarity: float | None = None,
         is_last: bool,
     ) -> bool:
         assert same_similarity > 0

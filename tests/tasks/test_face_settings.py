@@ -1,10 +1,13 @@
 """What createPeople takes is said before anything is started."""
 
+import re
+
 import pytest
 
 from domain.analyses.models import Tracker
 from domain.errors import InvalidError, ModelUnavailableError
 from ml_models.catalog import find_spec
+from ml_models.errors import UnknownModelError
 from settings import Settings
 from tasks.analyses import RequestedSettings, complete_settings
 from tasks.face_embedding import FaceMatching, face_embedding_model
@@ -63,6 +66,26 @@ async def test_a_model_that_needs_no_landmarks_takes_every_face_detector(weights
     with pytest.raises(InvalidError, match="a model that finds faces, which yolox-nano does not") as caught:
         await complete(weights_dir, ml_model="yolox-nano")
     assert "opencv-haar-face" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        (
+            "nope",
+            "there is no model 'nope' that describes faces: there are dlib-resnet, mobilefacenet, sface (",
+        ),
+        ("sfaze", "there is no model 'sfaze' that describes faces: did you mean sface?"),
+        ("yolox-nano", "yolox-nano does not describe faces: there are dlib-resnet, mobilefacenet, sface ("),
+    ],
+)
+async def test_only_models_that_describe_faces_are_named(tmp_path, weights_dir, name, says):
+    with pytest.raises(UnknownModelError, match=re.escape(says)) as caught:
+        face_embedding_model(Settings(data_dir=tmp_path, face_embedding_model=name))
+    assert str(caught.value).endswith("(setting FRAMEWISE_FACE_EMBEDDING_MODEL)")
+    with pytest.raises(ModelUnavailableError) as refused:
+        await complete(weights_dir, faces=FaceMatching(embedding_model=name))
+    assert refused.value.message == f"Faces cannot be described: {caught.value}."
 
 
 def test_faces_are_described_by_what_is_named_else_in_use_else_there(tmp_path, weights_dir):

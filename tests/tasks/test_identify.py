@@ -270,7 +270,10 @@ NOT_DESCRIBED = (
     ({"face_embedding_model": "mobilefacenet"}, "Faces cannot be described: The weights of mobilefacenet"),
     ({"face_embedding_model": "facenet"}, "Faces cannot be described: there is no model 'facenet'"),
     ({"face_embedding_model": "person-reid-0288"}, "person-reid-0288 does not describe faces"),
-    ({"face_matching": False}, "face matching is switched off"),
+    (
+        {"face_matching": False},
+        "(setting FRAMEWISE_FACE_MATCHING). Once it is on, this analysis can be restarted.",
+    ),
 )
 
 

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from domain.people.assignment import NOBODY, assign
 from domain.people.clustering import STEPS, Faces, cluster
+from domain.people.strong_links import FLOOR_MARGIN, STRONG_MARGIN
 from tests.domain.people.worlds import unit
 
 SAME = 0.6
@@ -35,7 +37,7 @@ def _groups(numbers: np.ndarray, names: Sequence[int]) -> list[list[int]]:
 
 
 def _by_definition(faces: Faces) -> list[list[int]]:
-    """The most similar pair of all joins, again and again."""
+    """The most similar pair of all joins, again and again; then strongly linked ones, in the same way."""
     vectors = np.rint(faces.embeddings.astype(float) * STEPS)
     people = faces.people.tolist()
     starts: dict[tuple[str, int], list[int]] = {}
@@ -50,16 +52,22 @@ def _by_definition(faces: Faces) -> list[list[int]]:
             return -np.inf
         return vectors[one].sum(0) @ vectors[other].sum(0) / (len(one) * len(other)) / STEPS**2
 
-    while True:
-        pairs = [
-            (-similarity(one, other), sorted((min(one), min(other))), one, other)
-            for place, one in enumerate(clusters)
-            for other in clusters[:place]
-        ]
-        best = min(pairs, key=lambda pair: pair[:2], default=None)
-        if best is None or -best[0] < SAME:
-            return sorted(sorted(one) for one in clusters)
-        clusters = [one for one in clusters if one not in best[2:]] + [best[2] + best[3]]
+    def link(one: list[int], other: list[int]) -> float:
+        return max(vectors[a] @ vectors[b] for a in one for b in other) / STEPS**2
+
+    for lowest_mean, lowest_link in ((SAME, -np.inf), (SAME - FLOOR_MARGIN, SAME + STRONG_MARGIN)):
+        while True:
+            pairs = [
+                (-similarity(one, other), sorted((min(one), min(other))), one, other)
+                for place, one in enumerate(clusters)
+                for other in clusters[:place]
+                if link(one, other) >= lowest_link
+            ]
+            best = min(pairs, key=lambda pair: pair[:2], default=None)
+            if best is None or -best[0] < lowest_mean:
+                break
+            clusters = [one for one in clusters if one not in best[2:]] + [best[2] + best[3]]
+    return sorted(sorted(one) for one in clusters)
 
 
 @given(seed=st.integers(0, 100_000))
@@ -93,6 +101,38 @@ def test_thousands_of_faces_of_one_person(noise: float) -> None:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     faces = Faces(vectors.astype(np.float32), chance.permutation(1500).tolist(), np.full(1500, -1))
     assert cluster(faces, 0.3).max() == 0
+
+
+def _three(first_second: float, first_third: float) -> np.ndarray:
+    """Three faces; the second and third have a cosine of 0.7."""
+    cosines = np.array([[1, first_second, first_third], [first_second, 1, 0.7], [first_third, 0.7, 1]])
+    return np.linalg.cholesky(cosines).astype(np.float32)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize(
+    ("first_second", "first_third", "apart", "people", "groups"),
+    [
+        # What was together stays so when a third comes that is like one of the two: the mean is 0.462.
+        (0.589, 0.335, [], [-1, -1, -1], [[0, 1, 2]]),
+        # Nobody's faces are as alike as that.
+        (0.589, 0.150, [], [-1, -1, -1], [[0], [1, 2]]),
+        # No two faces are alike enough.
+        (0.550, 0.470, [], [-1, -1, -1], [[0], [1, 2]]),
+        # Seen side by side; of two people.
+        (0.589, 0.335, [(2, 0)], [-1, -1, -1], [[0], [1, 2]]),
+        (0.589, 0.335, [], [0, -1, 1], [[0], [1, 2]]),
+    ],
+)
+def test_a_strong_link_makes_up_for_a_mean(order, first_second, first_third, apart, people, groups) -> None:
+    place = {face: number for number, face in enumerate(order)}
+    faces = Faces(
+        _three(first_second, first_third)[list(order)],
+        list(order),
+        np.array(people)[list(order)],
+        [(place[one], place[other]) for one, other in apart],
+    )
+    assert _groups(cluster(faces, 0.52), order) == groups
 
 
 def test_nothing_is_nothing() -> None:

@@ -57,6 +57,30 @@ async def test_nobody_is_born_after_being_filmed() -> None:
     await corrections.update_person(*world.who, first.person_id, {"birth_date": date(2001, 5, 6)})
 
 
+async def test_nobody_is_given_a_face_that_was_filmed_before_the_birth() -> None:
+    world = await World.make()
+    (old,), (new,) = await world.see(face(1)), await world.see(face(5))
+    await Video.filter(id=old.video_id).update(recorded_at=datetime(2001, 5, 6, 23, tzinfo=UTC))
+    await corrections.update_person(*world.who, new.person_id, {"birth_date": date(2001, 5, 7)})
+    before = await world.snapshot()
+    for path, work in [
+        (("person_id",), corrections.move_appearance(*world.who, old.id, new.person_id)),
+        (("into",), corrections.merge_people(*world.who, [old.person_id], new.person_id)),
+        # Whoever stays takes the birth date over.
+        (("into",), corrections.merge_people(*world.who, [new.person_id], old.person_id)),
+        (
+            ("first_id",),
+            corrections.answer_same_person(*world.who, new.person_id, old.person_id, is_same=True),
+        ),
+    ]:
+        with pytest.raises(ConflictError, match=r"2001-05-07.*2001-05-06") as caught:
+            await work
+        assert caught.value.path == path
+    assert await world.snapshot() == before
+    await corrections.update_person(*world.who, new.person_id, {"birth_date": date(2001, 5, 6)})
+    await corrections.move_appearance(*world.who, old.id, new.person_id)
+
+
 async def test_a_merge_takes_over_what_is_lacking_and_carries_answers_over() -> None:
     world = await World.make()
     into, other, third = [one.person_id for one in await world.see(face(1), face(2), face(3))]
@@ -85,6 +109,33 @@ async def test_a_false_face_takes_an_unknown_person_with_it() -> None:
     assert (await corrections.reject_appearance(*world.who, seen.id)).change_id is None
     await corrections.undo_person_change(*world.who, done.change_id)
     assert await world.snapshot() == before
+
+
+@pytest.mark.parametrize("way", ["reject", "move"])
+async def test_an_unknown_person_goes_with_the_last_of_several_faces(way: str) -> None:
+    world = await World.make()
+    one, two = await world.see(face(1), face(1, 1))
+    (other,) = await world.see(face(5))
+    await corrections.answer_same_person(*world.who, one.person_id, other.person_id, is_same=False)
+    changes = []
+    for appearance in (one, two):
+        before = await world.snapshot()
+        if way == "reject":
+            done = await corrections.reject_appearance(*world.who, appearance.id)
+        else:
+            done = await corrections.move_appearance(*world.who, appearance.id, other.person_id)
+        changes.append(done.change_id)
+    assert [person.id for person in await Person.all()] == [other.person_id]
+    assert not await PersonAnswer.exists()
+    await world.check()
+    with pytest.raises(ChangedSinceError) as caught:
+        await corrections.undo_person_change(*world.who, changes[0])
+    assert caught.value.change_id == changes[1]
+    after = await world.snapshot()
+    undone = await corrections.undo_person_change(*world.who, changes[1])
+    assert await world.snapshot() == before
+    await corrections.undo_person_change(*world.who, undone.change_id)
+    assert await world.snapshot() == after
 
 
 async def test_a_named_person_stays_without_appearances() -> None:

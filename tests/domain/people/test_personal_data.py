@@ -3,6 +3,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from domain.errors import InvalidError
+from domain.people.names import name_key
 from domain.people.personal_data import (
     MAX_NAME_KEY_LENGTH,
     check_birth_date,
@@ -91,12 +92,57 @@ def test_names_of_any_script(written: str, kept: str) -> None:
         "a" * 201,
         "a" * 1_000_000,
         "\U000e0041",
+        "\u0640\u0640\u0640",
+        "\u00aa\u00ba",
+        "\u30fc",
     ],
 )
 def test_what_is_no_name(written: str) -> None:
     with pytest.raises(InvalidError) as caught:
         clean_person_name(written)
     assert caught.value.path == ("full_name",)
+
+
+@pytest.mark.parametrize(
+    ("written", "complaint"),
+    [
+        ("J. Smith", "no dots: write J instead of J."),
+        ("Martin King Jr.", "write Jr instead of Jr."),
+        ("J.R. Ewing", "write J R instead of J.R."),
+        ("Ada ...", "no dots."),
+        ("Ada--Marie", "no two hyphens or apostrophes in a row"),
+        ("O'-Brien", "no two hyphens or apostrophes in a row"),
+        ("Ada-", "no hyphen at the end of a word"),
+        ("-Ada", "no hyphen at the start of a word"),
+        ("Ada'", "no apostrophe at the end of a word"),
+        ("R2D2", "no digits"),
+        ("Ada \u0661", "no digits"),
+        ("Ada!", "not the character ! (U+0021 EXCLAMATION MARK)"),
+        ("Ada \U0001f600", "not the character \U0001f600 (U+1F600 GRINNING FACE)"),
+        ("Ada\u200bLovelace", "not the character U+200B ZERO WIDTH SPACE."),
+        ("Ada\u200d", "U+200D ZERO WIDTH JOINER."),
+        ("\u0645\u06cc\u200c", "U+200C ZERO WIDTH NON-JOINER."),
+        ("\u0645\u06cc\u200c-\u0645", "U+200C ZERO WIDTH NON-JOINER."),
+        ("Ada\ufe0f", "U+FE0F VARIATION SELECTOR-16."),
+        ("Ada\ud800", "U+D800."),
+        ("Ada\u0000", "U+0000."),
+        ("\u0301Ada", "mark follows a letter"),
+        ("A\u0316\u0317\u0318\u0319\u031c", "at most 4 accents"),
+        ("\u0640\u0640", "at least one letter"),
+    ],
+)
+def test_it_is_said_which_rule_a_name_breaks(written: str, complaint: str) -> None:
+    with pytest.raises(InvalidError) as caught:
+        clean_person_name(written)
+    assert complaint in caught.value.message
+    caught.value.message.encode()
+
+
+def test_signs_for_the_same_have_one_key() -> None:
+    keys = {name_key(f"O{sign}Brien") for sign in "'\u2019\u02bc\u2018"}
+    assert keys == {"o'brien"}
+    assert name_key("Anne\u2010Marie") == name_key("anne-marie")
+    assert name_key(" Ada \t\u3000 Love") == "ada love"
 
 
 def test_a_stored_key_fits_its_column() -> None:

@@ -1,5 +1,6 @@
 import asyncio
 import random
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -174,7 +175,7 @@ async def test_decisions_hold_for_another_analysis_of_the_same_content() -> None
     first = await world.see(face(1), face(2), face(3), sha256="a" * 64)
     await corrections.reject_appearance(*world.who, first[0].id)
     await corrections.merge_people(*world.who, [first[1].person_id], first[2].person_id)
-    second = await world.see(face(1, 4), face(2, 4), face(7), sha256="a" * 64)
+    second = await world.see(face(1, 4), face(2, 4), face(3, 4), sha256="a" * 64)
     assert [(one.person_id, one.is_pinned) for one in second] == [
         (None, True),
         (first[2].person_id, True),
@@ -183,6 +184,78 @@ async def test_decisions_hold_for_another_analysis_of_the_same_content() -> None
     other = await world.see(face(1, 5), sha256="b" * 64)
     assert other[0].person_id is not None
     await world.check()
+
+
+@on_sqlite
+async def test_a_decision_about_a_track_of_two_people_is_inherited_by_one_of_them() -> None:
+    world = await World.make()
+    (both,) = await world.see(face(1), sha256="a" * 64)
+    await corrections.update_person(*world.who, both.person_id, {"full_name": "Ada"})
+    lease = await world.analysis(await world.video("a" * 64))
+    places = seen(0, face(1)).places
+    pure = [seen(3, face(1, 4), places=places[:2]), seen(4, face(5), places=places[2:])]
+    assert await world.record(lease, pure)
+    first, second = await Appearance.filter(analysis_id=lease.id).order_by("track_id")
+    assert (first.person_id, first.is_pinned) == (both.person_id, True)
+    assert second.person_id not in (None, both.person_id)
+    assert not second.is_pinned
+    await world.check()
+
+
+@on_sqlite
+@pytest.mark.parametrize("is_held", [False, True])
+async def test_a_track_number_that_goes_to_another_face_takes_no_decision_along(is_held: bool) -> None:
+    world = await World.make()
+    (first,) = await world.see(face(1), sha256="a" * 64)
+    await corrections.update_person(*world.who, first.person_id, {"full_name": "Ada"})
+    lease = await world.analysis(await world.video("a" * 64))
+    assert await world.record(lease, [seen(0, face(1, 1), is_final=False)], is_last=False)
+    assert (await Appearance.get(analysis_id=lease.id)).is_pinned
+    if is_held:
+        await corrections.update_person(*world.who, first.person_id, {"full_name": "Ada King"})
+    await Analysis.filter(id=lease.id).update(identified_segments=0)
+    assert await world.record(lease, [seen(0, face(5), places=seen(5, face(5)).places)])
+    other = await Appearance.get(analysis_id=lease.id)
+    assert other.person_id not in (None, first.person_id)
+    assert not other.is_pinned
+    assert (await Person.get(id=first.person_id)).appearance_count == 1
+    await world.check()
+
+
+@on_sqlite
+async def test_a_track_that_comes_to_look_otherwise_keeps_what_was_decided() -> None:
+    world = await World.make()
+    lease = await world.analysis()
+    assert await world.record(lease, [seen(0, face(1), is_final=False)], is_last=False)
+    first = await Appearance.get()
+    await corrections.update_person(*world.who, first.person_id, {"full_name": "Ada"})
+    assert await world.record(lease, [seen(0, face(5))], 1)
+    row = await Appearance.get()
+    assert (row.id, row.person_id, row.is_pinned) == (first.id, first.person_id, True)
+
+
+async def test_who_was_taken_up_again_is_forgotten_no_more() -> None:
+    world = await World.make()
+    for track in (0, 1):
+        places = [list(place) for place in seen(track, face(1)).places]
+        await ForgottenFace.create(id=uuid4(), owner_id=world.owner.id, video_sha256="a" * 64, places=places)
+    lease = await world.analysis(await world.video("a" * 64), recreates_people=True)
+    await world.record(lease, [seen(0, face(1), is_final=False)], is_last=False)
+    assert await ForgottenFace.all().count() == 2
+    await world.record(lease, [seen(0, face(1))], 1)
+    assert await ForgottenFace.all().count() == 1
+    later = await world.see(face(1, 1), face(5), face(9), sha256="a" * 64)
+    assert [one.track_id for one in later] == [0, 2]
+
+
+@on_sqlite
+async def test_who_was_deleted_since_stays_forgotten() -> None:
+    world = await World.make()
+    lease = await world.analysis(await world.video("a" * 64), recreates_people=True)
+    places = [list(place) for place in seen(0, face(1)).places]
+    await ForgottenFace.create(owner_id=world.owner.id, video_sha256="a" * 64, places=places)
+    await world.record(lease, [seen(0, face(1))])
+    assert await ForgottenFace.exists()
 
 
 async def test_the_forgotten_are_not_taken_up_again_unless_asked() -> None:

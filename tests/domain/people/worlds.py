@@ -18,7 +18,7 @@ from domain.videos.service import NewVideo, create_video
 
 MODEL = "made-up"
 SAME = 0.6
-DIMENSIONS = 16
+DIMENSIONS = 64
 
 
 def unit(vector: np.ndarray) -> np.ndarray:

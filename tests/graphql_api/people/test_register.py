@@ -118,6 +118,8 @@ async def test_filters_and_orders(stage):
 
     await Video.filter(id=stage.videos[0].id).update(recorded_at=datetime(2020, 5, 5, 12, tzinfo=UTC))
     assert await names("(orderBy: NAME)") == ["Ada Lovelace", None]
+    assert await names('(filter: {name: " ada  \u3000LOVE"})') == ["Ada Lovelace"]
+    assert len(await names('(filter: {name: " "})')) == 2
     assert await names("(orderBy: MOST_SEEN)") == ["Ada Lovelace", None]
     assert await names("(filter: {unnamed: true})") == [None]
     assert await names("(filter: {unnamed: false})") == ["Ada Lovelace"]
@@ -226,3 +228,15 @@ async def test_the_count_of_people_goes_with_the_progress(stage):
     assert (await take_snapshot(stage.analyses[1].id)).people_count == 1
     await Analysis.filter(id=stage.analyses[1].id).update(create_people=False)
     assert (await take_snapshot(stage.analyses[1].id)).people_count == 0
+
+
+async def test_a_change_that_cannot_be_undone_yet_names_the_one_in_the_way(stage):
+    update = f'''mutation($name: String) {{ updatePerson(input: {{id: "{stage.first_id}", fullName: $name}}) {{
+      change {{ id }} userErrors {{ code }} }} }}'''
+    first, second = [
+        (await stage.ada.data(update, name=name))["updatePerson"]["change"]["id"] for name in ("Ada", "Eva")
+    ]
+    undo = f'mutation {{ undoPersonChange(changeId: "{first}") {{ userErrors {{ code message path }} }} }}'
+    (error,) = (await stage.ada.data(undo))["undoPersonChange"]["userErrors"]
+    assert (error["code"], error["path"]) == ("CONFLICT", ["changeId"])
+    assert error["message"].endswith(f" Its id is {second}.")

@@ -97,7 +97,6 @@ async def test_what_is_wrong_is_a_user_error(embedded, tmp_path, weights_dir, ob
             (photos.png_of_size(20_000, 20_000), {}, "LIMIT_EXCEEDED", ["photo"]),
             (bytes(100_001), {}, "LIMIT_EXCEEDED", ["photo"]),
             (bytes(2**21), {}, "LIMIT_EXCEEDED", ["photo"]),
-            (data, {"face": 1}, "INVALID", ["face"]),
             (data, {"first": 101}, "LIMIT_EXCEEDED", ["first"]),
             (data, {"first": -1}, "INVALID", ["first"]),
         ):
@@ -105,6 +104,14 @@ async def test_what_is_wrong_is_a_user_error(embedded, tmp_path, weights_dir, ob
             (error,) = answer["userErrors"]
             assert (error["code"], error["path"]) == (code, path)
             assert (answer["faces"], answer["matches"]) == ([], [])
+        # Whoever asks for a face that is not there sees which there are.
+        for face in (1, -1):
+            answer = await found(ada, data, face=face)
+            (error,) = answer["userErrors"]
+            assert (error["code"], error["path"]) == ("INVALID", ["face"])
+            assert "The photo has 1 face: choose" in error["message"]
+            assert (len(answer["faces"]), answer["chosenFace"], answer["matches"]) == (1, None, [])
+            assert (answer["width"], answer["height"]) == obama.size
         document = SEARCH.replace("$photo: Upload!, ", "").replace("photo: $photo", 'photo: "photo.jpg"')
         (error,) = (await ada.data(document))["searchPeople"]["userErrors"]
         assert (error["code"], error["path"]) == ("INVALID", ["photo"])
@@ -136,7 +143,8 @@ async def test_only_whom_it_is_for_may_search(embedded, tmp_path, weights_dir, o
 async def test_what_is_refused_anyway_is_not_read(embedded, tmp_path):
     async with FullApp(tmp_path, face_matching=False) as off:
         (error,) = (await _unread(off, await off.person()))["userErrors"]
-        assert "FACE_MATCHING" in error["message"]
+        assert "FRAMEWISE_FACE_MATCHING" in error["message"]
+        assert error["path"] == ["photo"]
     async with FullApp(tmp_path, max_photo_bytes=1000) as app:
         (error,) = (await _unread(app, await app.person("bob"), length=10**9))["userErrors"]
         assert (error["code"], error["path"]) == ("LIMIT_EXCEEDED", ["photo"])

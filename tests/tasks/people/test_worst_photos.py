@@ -70,9 +70,10 @@ async def test_one_of_several_faces_is_chosen(searched, media_dir):
     sides = [x2 - x1 for x1, _, x2, _ in (await searched.search(data)).boxes]
     assert sides[0] == max(sides)
     for face in (5, -1):
-        code, path, message = await searched.error(data, face=face)
-        assert (code, path) == (ErrorCode.INVALID, ("face",))
-        assert "has 5 faces" in message
+        shown = await searched.search(data, face=face)
+        assert (len(shown.boxes), shown.chosen, shown.matches) == (5, None, [])
+        assert (shown.refusal.code, shown.refusal.path) == (ErrorCode.INVALID, ("face",))
+        assert "has 5 faces" in shown.refusal.message
     assert [len((await searched.search(data, limit=limit)).matches) for limit in (2, 100)] == [2, 4]
 
 

@@ -179,3 +179,5 @@ def test_no_track_goes_on_after_a_cut_wherever_segments_end(media_dir, weights_d
             shots.setdefault(row["track_id"], set()).add(np.searchsorted(cuts, row["frame_index"], "right"))
     assert all(len(one) == 1 for one in shots.values())
     assert set().union(*shots.values()) == {0, 1, 2, 3}
+    # Of each shot but the first, which begins with a face that is found later, the first frame counts.
+    assert {20, 82, 211} <= {row["frame_index"] for row in whole if row["track_id"] is not None}
