@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.people import strong_links
 from domain.people.assignment import NOBODY, assign
 from domain.people.clustering import STEPS, Faces, cluster
 from domain.people.strong_links import FLOOR_MARGIN, STRONG_MARGIN
@@ -75,6 +76,13 @@ def _by_definition(faces: Faces) -> list[list[int]]:
 def test_it_is_what_the_definition_says(seed: int) -> None:
     faces = _made(seed)
     assert _groups(cluster(faces, SAME), range(len(faces.keys))) == _by_definition(faces)
+
+
+def test_the_size_of_blocks_does_not_matter(monkeypatch) -> None:
+    monkeypatch.setattr(strong_links, "_BLOCK", 3)
+    for seed in range(60):
+        faces = _made(seed)
+        assert _groups(cluster(faces, SAME), range(len(faces.keys))) == _by_definition(faces)
 
 
 @given(seed=st.integers(0, 100_000), shuffle=st.randoms(use_true_random=False))

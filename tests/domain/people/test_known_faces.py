@@ -2,9 +2,11 @@
 
 import random
 from dataclasses import dataclass
+from itertools import permutations
 from uuid import UUID, uuid4
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -90,6 +92,19 @@ def _people(faces: list[Seen], seed: int) -> set[frozenset[UUID]]:
 def test_no_order_and_no_pieces_matter(seed: int, first: int, second: int) -> None:
     faces = _faces(seed)
     assert _people(faces, first) == _people(faces, second)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_third_face_parts_nobody(order: tuple[int, ...]) -> None:
+    # The first two are one person's. A third is like the second, but less like the first.
+    cosines = [[1, 0.589, 0.335], [0.589, 1, 0.7], [0.335, 0.7, 1]]
+    vectors = np.linalg.cholesky(np.array(cosines)).astype(np.float32)
+    known, owners = KnownFaces(0.52), dict[UUID, UUID]()
+    for place in order:
+        one = Face(uuid4(), (uuid4(), 1), str(place), 0.0, (), None, False)
+        owners.update(known.change([one], vectors[[place]], [])[0])
+    assert len(owners) == 3
+    assert len(set(owners.values())) == 1
 
 
 def test_a_face_that_goes_leaves_people_apart_that_it_had_joined() -> None:
