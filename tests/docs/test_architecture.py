@@ -11,6 +11,7 @@ from domain.analyses import models as analyses
 from domain.analyses.transitions import ALREADY_DONE, TRANSITIONS
 from domain.duties import Duty
 from domain.events import Event
+from domain.people import models as people
 from domain.removals import Removal
 from domain.videos import files as video_files
 from domain.videos import models as videos
@@ -28,6 +29,12 @@ TABLES = (
     analyses.Segment,
     analyses.Track,
     analyses.LabelTotal,
+    people.FaceRegister,
+    people.Person,
+    people.Appearance,
+    people.PersonChange,
+    people.ChangedPerson,
+    people.Hold,
     Event,
     Removal,
     Duty,
