@@ -152,29 +152,32 @@ class Meter:
         }
 
     def _holdings(self) -> dict[str, Any]:
-        gc.unfreeze()  # what is out of the collector's sight is not listed
-        gc.collect()
-        # No Python code may hold the list: see `cli.api_server.garbage`.
-        kinds = Counter(map(type, chain.from_iterable(map(gc.get_objects, (None,)))))
-        gc.freeze()
-        counts: Counter[str] = Counter()
-        for kind, count in kinds.items():
-            counts[_name(kind)] += count
+        assert self._loop is not None
+
+        async def look() -> tuple[Counter[str], int]:
+            return _count_objects(), len(asyncio.all_tasks()) - 1
+
+        # By the loop's own thread: the garbage keeper, which puts objects out of sight, has no turn meanwhile.
+        counts, tasks = asyncio.run_coroutine_threadsafe(look(), self._loop).result(60)
         return {
             "objects": {name: count for name, count in counts.items() if is_watched(name)},
             "descriptors": len(os.listdir("/proc/self/fd")),
             "resident_bytes": _resident_bytes(),
-            "tasks": self._count_tasks(),
+            "tasks": tasks,
             "blocks": sys.getallocatedblocks(),
         }
 
-    def _count_tasks(self) -> int:
-        assert self._loop is not None
 
-        async def count() -> int:
-            return len(asyncio.all_tasks()) - 1
-
-        return asyncio.run_coroutine_threadsafe(count(), self._loop).result(60)
+def _count_objects() -> Counter[str]:
+    gc.unfreeze()  # what is out of the collector's sight is not listed
+    gc.collect()
+    # No Python code may hold the list: see `cli.api_server.garbage`.
+    kinds = Counter(map(type, chain.from_iterable(map(gc.get_objects, (None,)))))
+    gc.freeze()
+    counts: Counter[str] = Counter()
+    for kind, count in kinds.items():
+        counts[_name(kind)] += count
+    return counts
 
 
 def _resident_bytes() -> int:
