@@ -8,7 +8,7 @@ from uuid import UUID
 
 from tortoise.models import Model
 
-from domain.sql import fetch_values, is_postgres
+from domain.sql import fetch_values, in_batches, is_postgres
 
 _LONGEST_TEXT = 10_000
 """What is longer stands in no column that is searched; SQLite takes no pattern of more than 50,000 bytes."""
@@ -126,8 +126,7 @@ def _statements_of_pages(
         yield sql, [list(parents), *rows.values, *keyset]
         return
     one = page_of("?")
-    for start in range(0, len(parents), _PARENTS_A_STATEMENT):
-        asked = parents[start : start + _PARENTS_A_STATEMENT]
+    for asked in in_batches(parents, _PARENTS_A_STATEMENT):
         sql = " UNION ALL ".join([f"SELECT * FROM ({one}) AS page"] * len(asked))  # noqa: S608
         yield sql, [value for parent in asked for value in (*rows.values, parent, *keyset)]
 

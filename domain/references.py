@@ -7,10 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-from domain.sql import fetch_rows, placeholders
-
-_MOST_NAMES = 500
-"""In one statement."""
+from domain.sql import fetch_rows, in_batches, placeholders
 
 _ANALYSES = "analyses"
 _ROWS_BY_ID = {_ANALYSES: "analyses", "videos": "videos"}
@@ -62,8 +59,7 @@ async def _shown_faces(names: Mapping[str, re.Match[str]]) -> set[str]:
             tracks.setdefault(match[1], []).append(int(match[2]))
     shown: set[tuple[str, int]] = set()
     for analysis_id, numbers in tracks.items():
-        for start in range(0, len(numbers), _MOST_NAMES):
-            part = numbers[start : start + _MOST_NAMES]
+        for part in in_batches(numbers):
             rows = await fetch_rows(
                 "SELECT track_id FROM appearances WHERE analysis_id = $1 "  # noqa: S608 - placeholders
                 f"AND track_id IN ({placeholders(len(part), 2)})",
@@ -76,8 +72,7 @@ async def _shown_faces(names: Mapping[str, re.Match[str]]) -> set[str]:
 
 async def _look_up(table: str, column: str, values: list[UUID] | list[str], condition: str = "") -> set[str]:
     found: set[str] = set()
-    for start in range(0, len(values), _MOST_NAMES):
-        part = values[start : start + _MOST_NAMES]
+    for part in in_batches(values):
         rows = await fetch_rows(
             f"SELECT DISTINCT {column} AS name FROM {table} "  # noqa: S608 - constants and placeholders
             f"WHERE {column} IN ({placeholders(len(part))}) {condition}",

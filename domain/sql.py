@@ -1,15 +1,21 @@
 """Raw statements that SQLite and PostgreSQL both understand, for what a queryset cannot say."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
+import orjson
 from tortoise import connections
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from domain.engines.sqlite import ResilientSqliteClient
+
+T = TypeVar("T")
+
+BATCH = 500
+"""Most values in one list of a statement."""
 
 _PLACEHOLDER = re.compile(r"\$(\d+)")
 
@@ -60,8 +66,13 @@ def _for_sqlite(value: Any) -> Any:
 
 
 def stored_uuid(value: Any) -> UUID:
-    """An id as `fetch_values` gives it."""
+    """An id as a raw statement gives it."""
     return value if type(value) is UUID else UUID(str(value))
+
+
+def stored_uuid_or_none(value: Any) -> UUID | None:
+    """An id or null as a raw statement gives it."""
+    return None if value is None else stored_uuid(value)
 
 
 def stored_moment(value: Any) -> Any:
@@ -72,6 +83,28 @@ def stored_moment(value: Any) -> Any:
 def stored_flag(value: Any) -> bool | None:
     """True, false or null as `fetch_values` gives it."""
     return None if value is None else bool(value)
+
+
+def stored_json(value: Any) -> Any:
+    """What a JSON column holds, as a raw statement gives it."""
+    return orjson.loads(value) if isinstance(value, str | bytes) else value
+
+
+def in_batches(values: Iterable[T], size: int | None = None) -> Iterator[list[T]]:
+    """All of these, so many (`BATCH`) at a time: a statement takes only so many values."""
+    listed = list(values)
+    size = size or BATCH
+    for start in range(0, len(listed), size):
+        yield listed[start : start + size]
+
+
+async def write_many(connection: BaseDBAsyncClient, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Run one statement with `$1`-style placeholders, once for each row of values."""
+    if is_postgres(connection):
+        await connection.execute_many(sql, [list(row) for row in rows])
+    else:
+        given = [[_for_sqlite(value) for value in row] for row in rows]
+        await connection.execute_many(_PLACEHOLDER.sub(r"?\1", sql), given)
 
 
 def skip_locked(connection: BaseDBAsyncClient | None = None) -> str:

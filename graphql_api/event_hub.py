@@ -13,6 +13,7 @@ from uuid import UUID
 from domain.errors import NotSignedInError
 from domain.events import Event, event_span, newest_numbers, read_events
 from domain.outages import through_outages
+from domain.sql import in_batches
 from graphql_api.feeds import Entry, LogFeed
 
 T = TypeVar("T")
@@ -115,9 +116,7 @@ class EventHub:
                 await asyncio.sleep(_PAUSE_AFTER_FAULT_SECONDS)
 
     async def _poll(self) -> None:
-        owner_ids = list(self._logs)
-        for start in range(0, len(owner_ids), _OWNERS_A_STATEMENT):
-            asked = owner_ids[start : start + _OWNERS_A_STATEMENT]
+        for asked in in_batches(self._logs, _OWNERS_A_STATEMENT):
             numbers = await through_outages(
                 partial(newest_numbers, asked), patience_seconds=math.inf, what="the event log"
             )

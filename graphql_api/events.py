@@ -3,7 +3,6 @@
 import re
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import strawberry
@@ -11,7 +10,7 @@ import strawberry
 from domain import events
 from domain.errors import InvalidError
 from domain.events import EventKind
-from domain.sql import stored_uuid
+from domain.sql import stored_uuid_or_none
 from graphql_api.analyses.types import Analysis, load_analyses
 from graphql_api.context import Info
 from graphql_api.event_hub import EventFeed
@@ -82,10 +81,6 @@ class Event:
         return await info.context.loader("own_analysis", load).load(self.analysis_key)
 
 
-def _optional_key(stored: Any) -> UUID | None:
-    return None if stored is None else stored_uuid(stored)
-
-
 def _optional_id(type_name: str, column: str) -> Computed:
     return Computed((column,), lambda stored: None if stored is None else global_id(type_name, stored))
 
@@ -108,8 +103,8 @@ EVENT_ROWS = RowType(
     created_at=moment_of("stored_created_at"),
     video_id=_optional_id("Video", "stored_video_id"),
     analysis_id=_optional_id("Analysis", "stored_analysis_id"),
-    video_key=Computed(("stored_video_id",), _optional_key),
-    analysis_key=Computed(("stored_analysis_id",), _optional_key),
+    video_key=Computed(("stored_video_id",), stored_uuid_or_none),
+    analysis_key=Computed(("stored_analysis_id",), stored_uuid_or_none),
 )
 """How rows become events."""
 

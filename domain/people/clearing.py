@@ -10,8 +10,8 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from domain.erasure import note_erasure
 from domain.people.journal_removal import read_journal_of, remove_from_journal, remove_holds
 from domain.people.models import ChangedPerson
-from domain.people.register import BATCH, as_uuid, count_epoch_up, recount
-from domain.sql import fetch_rows, is_postgres, placeholders
+from domain.people.register import count_epoch_up, recount
+from domain.sql import fetch_rows, in_batches, is_postgres, placeholders, stored_uuid
 
 
 @asynccontextmanager
@@ -32,8 +32,8 @@ async def appearances_going(
         return
     going = _Going()
     for column, ids in (("analysis_id", analysis_ids), ("video_id", video_ids)):
-        for start in range(0, len(ids), BATCH):
-            await going.read(connection, column, ids[start : start + BATCH])
+        for part in in_batches(ids):
+            await going.read(connection, column, part)
     yield
     if not going.appearances:
         return
@@ -60,8 +60,8 @@ class _Going:
             *ids,
             connection=connection,
         )
-        self.appearances |= {as_uuid(row["id"]) for row in rows}
-        self.people |= {as_uuid(row["person_id"]) for row in rows if row["person_id"] is not None}
+        self.appearances |= {stored_uuid(row["id"]) for row in rows}
+        self.people |= {stored_uuid(row["person_id"]) for row in rows if row["person_id"] is not None}
 
 
 async def lock_if_there(connection: BaseDBAsyncClient, owner_id: UUID) -> bool:
@@ -87,8 +87,7 @@ async def _lock(connection: BaseDBAsyncClient, owner_id: UUID) -> bool:
 
 async def _with_history(connection: BaseDBAsyncClient, people: set[UUID]) -> list[UUID]:
     found: set[UUID] = set()
-    every = list(people)
-    for start in range(0, len(every), BATCH):
-        about = ChangedPerson.filter(person_id__in=every[start : start + BATCH]).using_db(connection)
-        found |= {as_uuid(one) for one in await about.values_list("person_id", flat=True)}
+    for part in in_batches(people):
+        about = ChangedPerson.filter(person_id__in=part).using_db(connection)
+        found |= {stored_uuid(one) for one in await about.values_list("person_id", flat=True)}
     return list(found)

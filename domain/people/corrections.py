@@ -13,9 +13,9 @@ from domain.people.draft import DATA_FIELDS, Draft, pair_of
 from domain.people.journal import commit_change, person_now
 from domain.people.models import ChangedPerson, ChangeKind, Person, PersonChange
 from domain.people.personal_data import PersonalData, check_birth_date, clean_person_name
-from domain.people.register import BATCH, lock_register
+from domain.people.register import lock_register
 from domain.people.undoing import undo
-from domain.sql import fetch_rows, placeholders
+from domain.sql import fetch_rows, in_batches, placeholders, stored_moment
 
 MOST_MERGED = 1000
 """People that one merge joins."""
@@ -263,8 +263,7 @@ async def _refuse_unborn(
 async def _first_recorded(draft: Draft, column: str, ids: Sequence[UUID]) -> date | None:
     """When the first video was recorded that shows one of these people or appearances, where it is known."""
     found = []
-    for start in range(0, len(ids), BATCH):
-        part = ids[start : start + BATCH]
+    for part in in_batches(ids):
         rows = await fetch_rows(
             "SELECT v.recorded_at FROM videos v WHERE v.recorded_at IS NOT NULL AND EXISTS "  # noqa: S608
             f"(SELECT 1 FROM appearances a WHERE a.video_id = v.id AND a.{column} IN "
@@ -277,4 +276,5 @@ async def _first_recorded(draft: Draft, column: str, ids: Sequence[UUID]) -> dat
 
 
 def _day(moment: str | datetime) -> date:
-    return (datetime.fromisoformat(moment) if isinstance(moment, str) else moment).astimezone(UTC).date()
+    recorded_at: datetime = stored_moment(moment)
+    return recorded_at.astimezone(UTC).date()

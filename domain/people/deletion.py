@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-import orjson
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.transactions import in_transaction
 
@@ -23,9 +22,9 @@ from domain.errors import NotFoundError
 from domain.outages import through_outages
 from domain.people.journal_removal import read_journal_of, remove_from_journal, remove_holds
 from domain.people.models import Appearance, ForgottenFace, Person, PersonAnswer
-from domain.people.register import BATCH, as_uuid, count_epoch_up, lock_register
+from domain.people.register import count_epoch_up, lock_register
 from domain.removals import note_removals, try_removals
-from domain.sql import fetch_rows, placeholders
+from domain.sql import BATCH, fetch_rows, in_batches, placeholders, stored_json, stored_uuid
 from storage.base import AbstractStorage
 
 _PATIENCE_SECONDS = 10.0
@@ -100,13 +99,12 @@ class _Deletion:
             journal = await read_journal_of(connection, self.owner_id, [person_id])
             rows = await self._appearances("person_id = $2", [person_id], connection)
             rejected = journal.rejected()
-            for start in range(0, len(rejected), BATCH):
-                ids = rejected[start : start + BATCH]
+            for ids in in_batches(rejected):
                 condition = f"person_id IS NULL AND a.id IN ({placeholders(len(ids), 2)})"
                 rows += await self._appearances(condition, ids, connection)
             removals = await self._delete_appearances(connection, rows)
             await remove_from_journal(connection, self.owner_id, journal)
-            for people in ([*journal.people][at : at + BATCH] for at in range(0, len(journal.people), BATCH)):
+            for people in in_batches(journal.people):
                 for side in ("first_person_id", "second_person_id"):
                     await PersonAnswer.filter(**{f"{side}__in": people}).using_db(connection).delete()
             await Person.filter(id=person_id).using_db(connection).delete()
@@ -120,7 +118,7 @@ class _Deletion:
             await lock_register(connection, self.owner_id)
             old = Appearance.filter(owner_id=self.owner_id, person_id=None, created_at__lt=before)
             found = await old.using_db(connection).limit(BATCH).values_list("id", flat=True)
-            ids = [as_uuid(one) for one in found]
+            ids = [stored_uuid(one) for one in found]
             if not ids:
                 return 0
             condition = f"a.id IN ({placeholders(len(ids), 2)})"
@@ -145,22 +143,21 @@ class _Deletion:
                     id=uuid4(),
                     owner_id=self.owner_id,
                     video_sha256=row["sha256"],
-                    places=orjson.loads(row["places"]) if isinstance(row["places"], str) else row["places"],
-                    analysis_id=as_uuid(row["analysis_id"]),
+                    places=stored_json(row["places"]),
+                    analysis_id=stored_uuid(row["analysis_id"]),
                     track_id=row["track_id"],
                 )
                 for row in rows
             ],
             using_db=connection,
         )
-        ids = [as_uuid(row["id"]) for row in rows]
-        for start in range(0, len(ids), BATCH):
-            part = ids[start : start + BATCH]
+        ids = [stored_uuid(row["id"]) for row in rows]
+        for part in in_batches(ids):
             await Appearance.filter(id__in=part).using_db(connection).delete()
         await remove_holds(connection, ids)
         await count_epoch_up(connection, self.owner_id)
         await note_erasure(connection)
-        crops = [face_key(as_uuid(row["analysis_id"]), row["track_id"]) for row in rows]
+        crops = [face_key(stored_uuid(row["analysis_id"]), row["track_id"]) for row in rows]
         return await note_removals(connection, crops, late_write_seconds=self.late_write_seconds)
 
     async def _audit(self, connection: BaseDBAsyncClient) -> AuditEntry:

@@ -11,8 +11,8 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from domain.errors import NotFoundError
 from domain.people.models import Person, PersonAnswer, Sex
 from domain.people.personal_data import stored_name_key
-from domain.people.register import BATCH, as_uuid, give_appearances
-from domain.sql import fetch_rows, placeholders
+from domain.people.register import give_appearances
+from domain.sql import fetch_rows, in_batches, placeholders, stored_uuid
 
 Cell = dict[str, Any]
 """One value of the journal: table, id, field (`*` for a row that comes or goes), before and after."""
@@ -55,8 +55,7 @@ class Draft:
     async def load_people(self, person_ids: Iterable[UUID]) -> None:
         """Load people with all their appearances, and the answers about them; the unknown are None."""
         wanted = [id_ for id_ in dict.fromkeys(person_ids) if id_ not in self.people]
-        for start in range(0, len(wanted), BATCH):
-            ids = wanted[start : start + BATCH]
+        for ids in in_batches(wanted):
             found = {
                 person.id: person
                 for person in await Person.filter(owner_id=self.owner_id, id__in=ids).using_db(
@@ -74,8 +73,7 @@ class Draft:
     async def load_appearances(self, appearance_ids: Iterable[UUID]) -> None:
         """Load appearances; those that are gone do not appear among the owners."""
         wanted = [id_ for id_ in dict.fromkeys(appearance_ids) if id_ not in self.owners]
-        for start in range(0, len(wanted), BATCH):
-            ids = wanted[start : start + BATCH]
+        for ids in in_batches(wanted):
             await self._load_appearances(f"id IN ({placeholders(len(ids), 2)})", ids)
 
     async def get_person(self, person_id: UUID, path: Sequence[str | int]) -> Data:
@@ -153,8 +151,7 @@ class Draft:
     async def write(self) -> None:
         """Write what is to be other; whoever is held stays as it is, new people are not."""
         gone = [id_ for id_, data in self.people.items() if data is None and self._people_before.get(id_)]
-        for start in range(0, len(gone), BATCH):
-            part = gone[start : start + BATCH]
+        for part in in_batches(gone):
             await Person.filter(id__in=part).using_db(self.connection).delete()
         for id_, data in self.people.items():
             before = self._people_before.get(id_)
@@ -205,9 +202,9 @@ class Draft:
             connection=self.connection,
         )
         for row in rows:
-            id_ = as_uuid(row["id"])
+            id_ = stored_uuid(row["id"])
             if id_ not in self.owners:
-                owner = None if row["person_id"] is None else as_uuid(row["person_id"])
+                owner = None if row["person_id"] is None else stored_uuid(row["person_id"])
                 self.owners[id_] = self._owners_before[id_] = owner
                 if row["is_pinned"]:
                     self.held.add(id_)
@@ -216,7 +213,7 @@ class Draft:
         for name in ("first_person_id", "second_person_id"):
             found = PersonAnswer.filter(owner_id=self.owner_id, **{f"{name}__in": list(person_ids)})
             for answer in await found.using_db(self.connection):
-                pair = (as_uuid(answer.first_person_id), as_uuid(answer.second_person_id))
+                pair = (stored_uuid(answer.first_person_id), stored_uuid(answer.second_person_id))
                 if answer.id not in self.answers:
                     self.answers[answer.id] = self._answers_before[answer.id] = pair
 

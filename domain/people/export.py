@@ -15,8 +15,7 @@ from domain.analyses.files import face_key
 from domain.errors import NotFoundError
 from domain.people.edits import DataEdit, read_edits
 from domain.people.models import ChangedPerson, ChangeKind, Person, PersonAnswer, PersonChange, PersonExport
-from domain.people.register import BATCH, as_uuid
-from domain.sql import fetch_values, stored_flag, stored_moment, stored_uuid
+from domain.sql import fetch_values, in_batches, stored_flag, stored_moment, stored_uuid
 
 _APPEARANCES = """
 SELECT a.id, a.video_id, a.analysis_id, a.track_id, a.first_seconds, a.last_seconds, a.similarity, a.quality,
@@ -115,7 +114,7 @@ async def read_permitted(export_id: UUID) -> PersonFile | None:
     person = None if export is None else await Person.get_or_none(id=export.person_id)
     if person is None:
         return None
-    owner_id = as_uuid(person.owner_id)
+    owner_id = stored_uuid(person.owner_id)
     return PersonFile(
         id=person.id,
         full_name=person.full_name,
@@ -157,10 +156,9 @@ def _seen_in(row: Sequence[Any]) -> SeenIn:
 
 async def _changes(owner_id: UUID, person_id: UUID) -> list[ChangeOf]:
     about = await ChangedPerson.filter(person_id=person_id).values_list("change_id", flat=True)
-    ids = [as_uuid(one) for one in about]
+    ids = [stored_uuid(one) for one in about]
     found: list[ChangeOf] = []
-    for start in range(0, len(ids), BATCH):
-        part = ids[start : start + BATCH]
+    for part in in_batches(ids):
         edits = await read_edits(owner_id, part)
         entries = await PersonChange.filter(owner_id=owner_id, id__in=part)
         users = await User.filter(id__in={entry.changed_by_id for entry in entries})
@@ -184,5 +182,5 @@ async def _not_same_as(owner_id: UUID, person_id: UUID) -> list[tuple[UUID, date
     found = []
     for own, other in (("first", "second"), ("second", "first")):
         for answer in await PersonAnswer.filter(owner_id=owner_id, **{f"{own}_person_id": person_id}):
-            found.append((as_uuid(getattr(answer, f"{other}_person_id")), answer.created_at))
+            found.append((stored_uuid(getattr(answer, f"{other}_person_id")), answer.created_at))
     return sorted(found, key=lambda one: one[1])

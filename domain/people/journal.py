@@ -12,8 +12,8 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from domain.people.draft import Cell, Draft
 from domain.people.edits import EDITED_FIELDS
 from domain.people.models import ChangedPerson, ChangeKind, Hold, Person, PersonChange
-from domain.people.register import BATCH, as_uuid, recount
-from domain.sql import fetch_rows, placeholders
+from domain.people.register import recount
+from domain.sql import BATCH, fetch_rows, in_batches, placeholders, stored_uuid
 
 _HELD = """EXISTS (
     SELECT 1 FROM holds h JOIN person_changes c ON c.id = h.change_id
@@ -115,8 +115,7 @@ async def renew_holds(connection: BaseDBAsyncClient, subjects: Sequence[UUID], v
 
     An appearance that was pinned before anybody held it stays so: it inherited that.
     """
-    for start in range(0, len(subjects), BATCH):
-        ids = subjects[start : start + BATCH]
+    for ids in in_batches(subjects):
         await fetch_rows(
             f"UPDATE people SET is_held = {_HELD} "  # noqa: S608 - constants
             f"WHERE id IN ({placeholders(len(ids))}) RETURNING id",
@@ -135,23 +134,21 @@ async def renew_holds(connection: BaseDBAsyncClient, subjects: Sequence[UUID], v
 
 async def let_go(connection: BaseDBAsyncClient, appearance_ids: Sequence[UUID]) -> None:
     """Forget what was once decided about appearances that have moved by themselves since."""
-    for start in range(0, len(appearance_ids), BATCH):
-        ids = list(appearance_ids[start : start + BATCH])
+    for ids in in_batches(appearance_ids):
         await Hold.filter(subject_id__in=ids).using_db(connection).delete()
 
 
 async def subjects_held(connection: BaseDBAsyncClient, subjects: Sequence[UUID]) -> set[UUID]:
     """Those of these people and appearances that a change in force holds."""
     held: set[UUID] = set()
-    for start in range(0, len(subjects), BATCH):
-        ids = subjects[start : start + BATCH]
+    for ids in in_batches(subjects):
         rows = await fetch_rows(
             "SELECT DISTINCT h.subject_id FROM holds h JOIN person_changes c ON c.id = h.change_id "  # noqa: S608
             f"WHERE c.undone_by_id IS NULL AND h.subject_id IN ({placeholders(len(ids))})",
             *ids,
             connection=connection,
         )
-        held.update(as_uuid(row["subject_id"]) for row in rows)
+        held.update(stored_uuid(row["subject_id"]) for row in rows)
     return held
 
 
@@ -165,7 +162,7 @@ async def empty_people(connection: BaseDBAsyncClient, person_ids: Collection[UUI
         *person_ids,
         connection=connection,
     )
-    return [as_uuid(row["id"]) for row in rows]
+    return [stored_uuid(row["id"]) for row in rows]
 
 
 async def person_now(connection: BaseDBAsyncClient, person_id: UUID | None) -> Person | None:

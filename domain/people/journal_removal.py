@@ -1,6 +1,6 @@
 """Taking somebody out of the journal of the register."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -8,8 +8,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 
 from domain.people.draft import APPEARANCES, PEOPLE, WHOLE_ROW, Cell
 from domain.people.models import ChangedPerson, Hold, Person, PersonChange
-from domain.people.register import BATCH, as_uuid
-from domain.sql import fetch_rows
+from domain.sql import fetch_rows, in_batches, stored_uuid
 
 
 @dataclass
@@ -64,7 +63,7 @@ async def remove_from_journal(connection: BaseDBAsyncClient, owner_id: UUID, jou
             await PersonChange.filter(id=entry.id).using_db(connection).delete()
         else:
             await _write_cells(connection, entry.id, [])
-    for people in _parts(journal.people):
+    for people in in_batches(journal.people):
         await ChangedPerson.filter(person_id__in=people).using_db(connection).delete()
         await Hold.filter(subject_id__in=people).using_db(connection).delete()
     for person_id in journal.people:
@@ -76,7 +75,7 @@ async def remove_from_journal(connection: BaseDBAsyncClient, owner_id: UUID, jou
 
 async def remove_holds(connection: BaseDBAsyncClient, appearance_ids: Collection[UUID]) -> None:
     """Forget that somebody decided about appearances that are gone."""
-    for ids in _parts(appearance_ids):
+    for ids in in_batches(appearance_ids):
         await Hold.filter(subject_id__in=ids).using_db(connection).delete()
 
 
@@ -95,26 +94,26 @@ async def _entries_about(
     connection: BaseDBAsyncClient, owner_id: UUID, person_ids: Collection[UUID]
 ) -> list[PersonChange]:
     found: list[PersonChange] = []
-    for ids in _parts(person_ids):
+    for ids in in_batches(person_ids):
         about = ChangedPerson.filter(person_id__in=ids).using_db(connection)
-        changes = list({as_uuid(one) for one in await about.values_list("change_id", flat=True)})
-        for part in _parts(changes):
+        changes = list({stored_uuid(one) for one in await about.values_list("change_id", flat=True)})
+        for part in in_batches(changes):
             found += await PersonChange.filter(owner_id=owner_id, id__in=part).using_db(connection)
     return found
 
 
 async def _read_about(connection: BaseDBAsyncClient, journal: JournalOf) -> None:
-    for ids in _parts([id_ for id_ in journal.entries if id_ not in journal.about]):
+    for ids in in_batches([id_ for id_ in journal.entries if id_ not in journal.about]):
         journal.about |= {id_: set() for id_ in ids}
         for one in await ChangedPerson.filter(change_id__in=ids).using_db(connection):
-            journal.about[as_uuid(one.change_id)].add(as_uuid(one.person_id))
+            journal.about[stored_uuid(one.change_id)].add(stored_uuid(one.person_id))
 
 
 async def _present(connection: BaseDBAsyncClient, person_ids: Collection[UUID]) -> set[UUID]:
     found: set[UUID] = set()
-    for ids in _parts(person_ids):
+    for ids in in_batches(person_ids):
         there = await Person.filter(id__in=ids).using_db(connection).values_list("id", flat=True)
-        found |= {as_uuid(one) for one in there}
+        found |= {stored_uuid(one) for one in there}
     return found
 
 
@@ -125,9 +124,11 @@ async def _naming(connection: BaseDBAsyncClient, owner_id: UUID, person_id: UUID
         f"%{person_id}%",
         connection=connection,
     )
-    ids = [as_uuid(row["id"]) for row in rows]
+    ids = [stored_uuid(row["id"]) for row in rows]
     return [
-        entry for part in _parts(ids) for entry in await PersonChange.filter(id__in=part).using_db(connection)
+        entry
+        for part in in_batches(ids)
+        for entry in await PersonChange.filter(id__in=part).using_db(connection)
     ]
 
 
@@ -140,8 +141,3 @@ def _names(cell: Cell, person_id: str) -> bool:
 
 async def _write_cells(connection: BaseDBAsyncClient, change_id: UUID, cells: list[Cell]) -> None:
     await PersonChange.filter(id=change_id).using_db(connection).update(cells=cells)
-
-
-def _parts(ids: Iterable[UUID]) -> list[list[UUID]]:
-    every = list(ids)
-    return [every[start : start + BATCH] for start in range(0, len(every), BATCH)]

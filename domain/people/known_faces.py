@@ -12,15 +12,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from domain.people.assignment import NOBODY, assign
 from domain.people.clustering import Faces, cluster
 from domain.people.components import Components
-from domain.people.register import RegisterState, as_uuid
-from domain.sql import fetch_rows
+from domain.people.register import RegisterState
+from domain.sql import fetch_rows, stored_json, stored_uuid, stored_uuid_or_none
 from storage.cancellation import run_blocking
 
 MARGIN = 1e-3
@@ -262,15 +261,13 @@ def _take_rows(copy: KnownFaces, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _face(row: Mapping[str, Any], known: dict[str, str]) -> Face:
-    beside = row["beside"]
-    person_id = row["person_id"]
     sha256 = str(row["sha256"])
     return Face(
-        id=as_uuid(row["id"]),
-        track=(as_uuid(row["analysis_id"]), int(row["track_id"])),
+        id=stored_uuid(row["id"]),
+        track=(stored_uuid(row["analysis_id"]), int(row["track_id"])),
         video_sha256=known.setdefault(sha256, sha256),
         first_seconds=float(row["first_seconds"]),
-        beside=tuple(orjson.loads(beside) if isinstance(beside, str | bytes) else beside),
-        person_id=None if person_id is None else as_uuid(person_id),
+        beside=tuple(stored_json(row["beside"])),
+        person_id=stored_uuid_or_none(row["person_id"]),
         is_pinned=bool(row["is_pinned"]),
     )

@@ -8,7 +8,7 @@ from uuid import UUID
 from domain.pages import Rows
 from domain.people.names import name_key
 from domain.people.personal_data import MAX_NAME_KEY_LENGTH
-from domain.sql import fetch_values, stored_uuid
+from domain.sql import fetch_values, in_batches, stored_uuid
 
 SEEN_IN = (
     """JOIN (SELECT DISTINCT person_id, video_id FROM appearances) AS seen ON seen.video_id = videos.id"""
@@ -88,9 +88,7 @@ async def people_of_tracks(
     for analysis_id, track_id in tracks:
         numbers.setdefault(analysis_id, []).append(track_id)
     found: dict[tuple[UUID, int], UUID] = {}
-    analyses = list(numbers)
-    for start in range(0, len(analyses), _MOST_ANALYSES):
-        part = analyses[start : start + _MOST_ANALYSES]
+    for part in in_batches(numbers, _MOST_ANALYSES):
         chosen = " OR ".join(
             f"analysis_id = ? AND track_id IN ({', '.join('?' * len(numbers[one]))})" for one in part
         )

@@ -17,15 +17,8 @@ from domain.people.inheritance import Decisions, Look, read_decisions
 from domain.people.journal import let_go, subjects_held
 from domain.people.known_faces import Face, KnownFaces, forget_faces, known_faces
 from domain.people.models import Appearance, ForgottenFace, Person
-from domain.people.register import (
-    RegisterState,
-    as_uuid,
-    count_epoch_up,
-    give_appearances,
-    lock_register,
-    recount,
-)
-from domain.sql import fetch_rows
+from domain.people.register import RegisterState, count_epoch_up, give_appearances, lock_register, recount
+from domain.sql import fetch_rows, in_batches, stored_uuid
 from domain.videos.models import Video
 from storage.cancellation import run_blocking
 
@@ -354,8 +347,7 @@ def _remove(changes: _Changes, row: Appearance) -> None:
 
 async def _owners_of(connection: BaseDBAsyncClient, appearance_ids: Sequence[UUID]) -> set[UUID]:
     owners: set[UUID] = set()
-    for start in range(0, len(appearance_ids), 500):
-        part = list(appearance_ids[start : start + 500])
-        found = Appearance.filter(id__in=part).using_db(connection).distinct()
-        owners |= {as_uuid(one) for one in await found.values_list("person_id", flat=True) if one is not None}
+    for part in in_batches(appearance_ids):
+        found = Appearance.filter(id__in=part, person_id__isnull=False).using_db(connection).distinct()
+        owners |= {stored_uuid(one) for one in await found.values_list("person_id", flat=True)}
     return owners

@@ -10,11 +10,8 @@ import numpy as np
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from domain.people.models import Person
-from domain.sql import fetch_rows, is_postgres, placeholders
+from domain.sql import fetch_rows, in_batches, placeholders, stored_uuid, write_many
 from storage.cancellation import run_blocking
-
-BATCH = 500
-"""Most ids in one statement."""
 
 _DECIMALS = 3
 """Of a similarity: so one face more does not change those of all others a little."""
@@ -63,7 +60,7 @@ async def give_appearances(
 ) -> None:
     """Write whose these appearances are; None: they are rejected, and similar to nobody."""
     values = "person_id = $1, version = $2" + (", similarity = 0" if person_id is None else "")
-    for ids in _batches(list(appearance_ids)):
+    for ids in in_batches(appearance_ids):
         await fetch_rows(
             f"UPDATE appearances SET {values} WHERE id IN ({placeholders(len(ids), 3)}) "  # noqa: S608
             "RETURNING id",
@@ -81,7 +78,7 @@ async def recount(connection: BaseDBAsyncClient, owner_id: UUID, person_ids: Ite
     has touched and who have no appearances left are removed. The lock must be held.
     """
     removed: set[UUID] = set()
-    for ids in _batches(sorted(set(person_ids))):
+    for ids in in_batches(sorted(set(person_ids))):
         people = await Person.filter(owner_id=owner_id, id__in=ids).using_db(connection)
         rows = await _faces_of(connection, ids)
         if len(rows) > _FEW_ROWS:
@@ -129,7 +126,7 @@ def _facts(people: Sequence[Person], rows: Sequence[dict[str, Any]]) -> _Facts:
 def _cover(person: Person, rows: Sequence[dict[str, Any]]) -> UUID:
     chosen = person.profile_appearance_id
     best = min(rows, key=lambda row: (row["id"] != chosen, -row["quality"], row["first_seconds"], row["id"]))
-    return UUID(str(best["id"]))
+    return stored_uuid(best["id"])
 
 
 def _changed_similarities(rows: Sequence[dict[str, Any]]) -> list[tuple[float, UUID]]:
@@ -156,7 +153,7 @@ async def _faces_of(connection: BaseDBAsyncClient, person_ids: Sequence[UUID]) -
         connection=connection,
     )
     for row in rows:
-        row["id"], row["person_id"] = as_uuid(row["id"]), as_uuid(row["person_id"])
+        row["id"], row["person_id"] = stored_uuid(row["id"]), stored_uuid(row["person_id"])
     return rows
 
 
@@ -173,28 +170,3 @@ async def _write_people(connection: BaseDBAsyncClient, people: Sequence[Person],
             "WHERE id = $4",
             changed,
         )
-
-
-async def write_many(connection: BaseDBAsyncClient, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Run one statement, with its `$1`-style placeholders in order, once for each row of values."""
-    if is_postgres(connection):
-        await connection.execute_many(sql, [list(row) for row in rows])
-        return
-    for number in range(len(rows[0]), 0, -1):
-        sql = sql.replace(f"${number}", f"?{number}")
-    await connection.execute_many(sql, [[_for_sqlite(value) for value in row] for row in rows])
-
-
-def as_uuid(value: Any) -> UUID:
-    """An id as a raw statement gives it."""
-    return value if type(value) is UUID else UUID(str(value))
-
-
-def _for_sqlite(value: Any) -> Any:
-    if isinstance(value, UUID):
-        return str(value)
-    return value.astimezone(UTC).isoformat(" ") if isinstance(value, datetime) else value
-
-
-def _batches(ids: Sequence[UUID]) -> list[Sequence[UUID]]:
-    return [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]

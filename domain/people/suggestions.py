@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from domain.people.draft import Pair, pair_of
 from domain.people.face_index.copies import FaceCopy, shared_copies
 from domain.people.models import FaceRegister, PersonAnswer
-from domain.people.register import BATCH, as_uuid
-from domain.sql import fetch_rows, placeholders
+from domain.sql import fetch_rows, in_batches, placeholders, stored_json, stored_uuid
 from storage.cancellation import run_blocking
 
 MOST_SUGGESTIONS = 200
@@ -67,7 +65,7 @@ async def same_person_suggestions(
 
 async def _find(owner_id: UUID, embedding_model: str, least_similarity: float) -> list[Suggestion]:
     answers = {
-        (as_uuid(one.first_person_id), as_uuid(one.second_person_id))
+        (stored_uuid(one.first_person_id), stored_uuid(one.second_person_id))
         for one in await PersonAnswer.filter(owner_id=owner_id)
     }
     async with shared_copies().fresh(owner_id, embedding_model) as copy:
@@ -123,20 +121,17 @@ def _candidates(
 
 async def _seen_together(person_ids: Collection[UUID]) -> set[Pair]:
     """Pairs of these people who are seen in the same frames in different places."""
-    wanted = sorted(person_ids)
     owners: dict[tuple[UUID, int], UUID] = {}
     beside: list[tuple[UUID, UUID, int]] = []
-    for start in range(0, len(wanted), BATCH):
-        ids = wanted[start : start + BATCH]
+    for ids in in_batches(sorted(person_ids)):
         for row in await fetch_rows(
             "SELECT person_id, analysis_id, track_id, beside FROM appearances "  # noqa: S608 - placeholders
             f"WHERE person_id IN ({placeholders(len(ids))})",
             *ids,
         ):
-            person_id, analysis_id = as_uuid(row["person_id"]), as_uuid(row["analysis_id"])
+            person_id, analysis_id = stored_uuid(row["person_id"]), stored_uuid(row["analysis_id"])
             owners[analysis_id, int(row["track_id"])] = person_id
-            tracks = row["beside"]
-            tracks = orjson.loads(tracks) if isinstance(tracks, str | bytes) else tracks
+            tracks = stored_json(row["beside"])
             beside += [(person_id, analysis_id, int(track_id)) for track_id in tracks]
     return {
         pair_of(person_id, owners[analysis_id, track_id])

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
 import strawberry
 
 from domain.analyses import options
@@ -15,6 +14,7 @@ from domain.analyses.options import (
     TrackingOptions,
     read_options,
 )
+from domain.sql import stored_json
 from graphql_api.fields import field
 
 strawberry.enum(AnalysisMode, description="Whether exactness or speed matters more.")
@@ -224,9 +224,9 @@ class DecidedOptions:
 def decided_options(row: Any) -> dict[str, Any]:
     """The arguments of `DecidedOptions`, from the row of an analysis."""
     return {
-        "detection": read_options(DetectionOptions, _json(row.stored_detection_options)),
-        "tracking": read_options(TrackingOptions, _json(row.stored_tracking_options)),
-        "counting": read_options(Counting, _json(row.stored_counting)),
+        "detection": read_options(DetectionOptions, stored_json(row.stored_detection_options)),
+        "tracking": read_options(TrackingOptions, stored_json(row.stored_tracking_options)),
+        "counting": read_options(Counting, stored_json(row.stored_counting)),
     }
 
 
@@ -254,10 +254,6 @@ def requested_options(given: Any) -> dict[str, Any]:
             for zone in given.zones
         ),
     }
-
-
-def _json(stored: Any) -> Any:
-    return orjson.loads(stored) if isinstance(stored, str) else stored
 
 
 def _point(point: options.Point) -> Point:

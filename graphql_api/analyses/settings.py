@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, Self
 
-import orjson
 import strawberry
 
 from domain.analyses.models import Tracker
 from domain.analyses.options import AnalysisMode
+from domain.sql import stored_json
 from graphql_api.analyses.options import (
     CountingLineInput,
     DecidedOptions,
@@ -48,13 +48,12 @@ class AnalysisSettings(DecidedOptions):
     @classmethod
     def from_row(cls, row: Any) -> Self:
         """The settings in the row of an analysis."""
-        labels = row.stored_labels
         return cls(
             model_name=row.model_name,
             tracker=Tracker(row.stored_tracker),
             frame_stride=row.frame_stride,
             min_confidence=row.min_confidence,
-            labels=orjson.loads(labels) if isinstance(labels, str) else labels,
+            labels=stored_json(row.stored_labels),
             start_seconds=row.start_seconds,
             end_seconds=row.end_seconds,
             create_people=bool(row.create_people),

@@ -10,7 +10,7 @@ import strawberry
 
 from domain.pages import read_all
 from domain.people import models
-from domain.sql import stored_flag, stored_uuid
+from domain.sql import stored_flag, stored_uuid, stored_uuid_or_none
 from graphql_api.analyses.types import Analysis, load_analyses
 from graphql_api.context import Context, Info
 from graphql_api.execution.selection import Wants, everything, selects
@@ -61,10 +61,6 @@ class Appearance(Node):
         return await load_person(info.context, self.person_key, partial(selects, info))
 
 
-def _uuid_or_none(stored: Any) -> UUID | None:
-    return None if stored is None else stored_uuid(stored)
-
-
 APPEARANCE_ROWS = RowType(
     Appearance,
     models.Appearance,
@@ -86,7 +82,7 @@ APPEARANCE_ROWS = RowType(
     id=id_of("Appearance", "stored_key"),
     key=Computed(("stored_key",), stored_uuid),
     analysis_key=Computed(("stored_analysis_id",), stored_uuid),
-    person_key=Computed(("stored_person_id",), _uuid_or_none),
+    person_key=Computed(("stored_person_id",), stored_uuid_or_none),
     is_confirmed=Computed(("stored_confirmation",), stored_flag),
     created_at=moment_of("stored_created_at"),
 )

@@ -14,7 +14,7 @@ from domain.people.lists import SEEN_IN, people_of_tracks, read_faces
 from domain.people.models import Sex
 from domain.people.name_order import NAME_KEY
 from domain.people.presence import read_presence
-from domain.sql import stored_uuid
+from domain.sql import stored_uuid, stored_uuid_or_none
 from graphql_api.context import Context, Info
 from graphql_api.execution.selection import Wants, everything, selects
 from graphql_api.fields import field
@@ -127,7 +127,7 @@ async def finish_people(context: Context, wants: Wants, rows: Values, names: Nam
         return rows
     place = names.index("crop_url")
     # Not by the same statement: it would look up the appearance of each row that it sorts.
-    covers = [None if row[place] is None else stored_uuid(row[place]) for row in rows]
+    covers = [stored_uuid_or_none(row[place]) for row in rows]
     faces = await read_faces([cover for cover in covers if cover is not None])
     urls = await crop_urls(context, [None if cover is None else faces.get(cover) for cover in covers])
     return replaced(rows, place, urls)

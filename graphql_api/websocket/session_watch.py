@@ -7,6 +7,7 @@ from uuid import UUID
 
 from domain.accounts.service import Viewer, ended_sessions
 from domain.outages import database_outage, is_outage
+from domain.sql import in_batches
 
 logger = logging.getLogger(__name__)
 
@@ -56,9 +57,8 @@ class SessionWatch:
                     logger.exception("The sessions of open sockets could not be checked; trying again")
 
     async def _check(self) -> None:
-        session_ids = list(self._sockets)
-        for start in range(0, len(session_ids), _SESSIONS_A_QUERY):
-            ended = await ended_sessions(session_ids[start : start + _SESSIONS_A_QUERY])
+        for session_ids in in_batches(self._sockets, _SESSIONS_A_QUERY):
+            ended = await ended_sessions(session_ids)
             database_outage.answered()
             for session_id in ended:
                 sockets = list(self._sockets.get(session_id, ()))

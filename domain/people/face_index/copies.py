@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.context import require_context
 
-from domain.sql import fetch_rows
+from domain.sql import fetch_rows, stored_uuid
 from storage.cancellation import run_blocking
 
 DEFAULT_MAX_BYTES = 512 * 2**20
@@ -163,12 +163,12 @@ class FaceCopy:
         kept = [row for row in changed if row["person_id"] is not None]
         for row in changed:
             if row["person_id"] is None:
-                self._remove(_uuid(row["id"]).bytes)
+                self._remove(stored_uuid(row["id"]).bytes)
         if kept:
             vectors = np.frombuffer(b"".join(row["embedding"] for row in kept), "<f4").reshape(len(kept), -1)
-            ids = b"".join(_uuid(row[name]).bytes for row in kept for name in ("id", "person_id"))
+            ids = b"".join(stored_uuid(row[name]).bytes for row in kept for name in ("id", "person_id"))
             self._put(vectors, np.frombuffer(ids, np.uint8).reshape(len(kept), 2, _ID_BYTES))
-        self._position = max((row["version"], _uuid(row["id"])) for row in changed)
+        self._position = max((row["version"], stored_uuid(row["id"])) for row in changed)
 
     def _put(self, vectors: NDArray[np.float32], ids: NDArray[np.uint8]) -> None:
         self._grow(self.count + len(vectors), vectors.shape[1])
@@ -263,7 +263,3 @@ _copies_of: weakref.WeakKeyDictionary[Any, FaceCopies] = weakref.WeakKeyDictiona
 def shared_copies() -> FaceCopies:
     """The copies that this process keeps of the connected database."""
     return _copies_of.setdefault(require_context(), FaceCopies())
-
-
-def _uuid(value: UUID | str) -> UUID:
-    return value if isinstance(value, UUID) else UUID(value)

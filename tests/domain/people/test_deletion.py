@@ -363,8 +363,8 @@ async def test_who_is_kept_without_appearances_goes_so_long_after_the_last_chang
 
 
 async def test_many_go_in_parts(storage, monkeypatch):
-    for module in ("deletion", "register", "journal_removal", "clearing", "journal"):
-        monkeypatch.setattr(f"domain.people.{module}.BATCH", 2)
+    for module in ("sql", "people.deletion", "people.journal"):
+        monkeypatch.setattr(f"domain.{module}.BATCH", 2)
     world = await World.make()
     for variant in range(4):
         await world.see(face(1, variant), face(2, variant))
