@@ -35,7 +35,7 @@ from graphql_api.requests import (
     request_from,
 )
 from graphql_api.upload_admission import NotExecutableError, admit_upload
-from graphql_api.uploads import MultipartError, parse_multipart
+from graphql_api.uploads import MultipartError, parse_multipart, parsing_gate
 from graphql_api.websocket import Connection, SessionWatch, SocketServices
 
 _ALLOWED_OPERATIONS = {
@@ -85,6 +85,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         self._api_schema = schema
         self._state = state
         self._graphiql_page = graphiql_page
+        self._parsing_gate = parsing_gate()
         self.sockets = SocketServices(schema, SessionWatch(session_check_seconds), connection_init_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -147,6 +148,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             max_request_bytes=settings.max_request_bytes,
             max_files=settings.max_files_per_upload,
             min_free_bytes=settings.min_free_bytes,
+            gate=self._parsing_gate,
         ) as streamed:
             context.upload = streamed
             return await self._execute(request, context, request_from(streamed.operations))

@@ -3,6 +3,7 @@
 import resource
 from typing import Protocol
 
+from cli.api_server.paced_work import PacedWork
 from graphql_api.turns import Turns
 
 _RESERVED_DESCRIPTORS = 128
@@ -13,6 +14,11 @@ _MOST_DESCRIPTORS = 65_536
 
 _MOST_PER_TURN = 10
 """A request or a handshake takes a few hundred microseconds until it has to wait for something."""
+
+_MOST_LATE_PER_TURN = 2
+_CHUNKS_SHARE = 0.5
+_TINY_CHUNKS_SHARE = 0.2
+_SAVED_SECONDS = 0.003
 
 
 class Waiting(Protocol):
@@ -38,6 +44,12 @@ class ConnectionCrowd:
         """In the order in which they began to wait."""
         self.arrivals = Turns(_MOST_PER_TURN)
         """Requests and handshakes that begin."""
+        self.late_arrivals = Turns(_MOST_LATE_PER_TURN)
+        """Requests that others go before: their body is still on its way, or their head is long."""
+        self.chunks = PacedWork(_CHUNKS_SHARE, _SAVED_SECONDS)
+        """Bodies in chunks, of whatever length."""
+        self.tiny_chunks = PacedWork(_TINY_CHUNKS_SHARE, _SAVED_SECONDS)
+        """Those of a client whose chunks have turned out to be tiny: it must not get in the others' way."""
         self.messages = Turns(_MOST_PER_TURN)
         """What comes over WebSockets."""
         self.departures = Turns(_MOST_PER_TURN)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar, cast
 
@@ -9,6 +10,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from cli.api_server.connection_crowd import ConnectionCrowd
 from cli.api_server.held_flow import HeldFlow
+from cli.api_server.paced_work import PacedWork
+from graphql_api.turns import Turns
 
 HEAD_SECONDS = 20.0
 """How long a client may take to send the head of a request, from its connection on."""
@@ -25,16 +28,28 @@ MAX_HEAD_BYTES = 64 * 2**10
 MAX_HEADERS = 128
 """Most headers, trailers included."""
 
+MAX_HEADERS_BYTES = 16 * 2**10
+"""Most bytes of them. Those that are lists, as cookies are, are taken apart again with each request."""
+
+MAX_URL_PARAMETERS = 128
+"""Most parameters in a URL."""
+
+_LONG_HEAD_BYTES = 2**13
+
 MAX_PIPELINED = 32
 """Most requests that a client may send before it has got the answer to the first."""
 
-_SLICE_BYTES = 2**16
-_CHUNKED_SLICE_BYTES = 2**11
-"""A chunk may be one byte long."""
+MAX_TINY_CHUNKS = 2**18
+"""Most chunks of a body that are `_TINY_BYTES` long on average: as many as a GraphQL request has bytes."""
 
-_MANY_PIECES = 64
-_TINY_CHUNKS_PAUSE_SECONDS = 0.005
-"""Whoever sends chunks of so few bytes does it to keep us busy."""
+_TINY_BYTES = 16
+_PART_BYTES = 2**11
+_MOST_PART_BYTES = 2**14
+"""The parser is given so much at once of what may come in chunks of one byte: less than it has to get, and
+more as long as the chunks are longer."""
+
+_MANY_PIECES = 256
+"""Pieces of bodies that are taken in one go: they take half a millisecond."""
 
 
 class _RefusedError(Exception):
@@ -52,14 +67,20 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, if there is room."""
-        self._slices: deque[memoryview] = deque()
+        self._unread: deque[memoryview] = deque()
+        self._part_bytes = _PART_BYTES
+        self._has_tiny_chunks = False
         self._timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
         self._running: RequestResponseCycle | None = None
+        self._unbegun: Callable[[], None] | None = None
+        self._begins_with: Turns | None = None
+        self._is_parsing = False
         self._is_chunked = False
-        self._piece_count = 0
+        self._piece_count = self._chunk_count = 0
+        self._chunked_bytes = 0
         self._unnoticed_bytes = 0
-        self._head_bytes = 0
+        self._head_bytes = self._headers_bytes = 0
         self._head_count = 0
         self._body_bytes_left = 0
         self._is_awaiting_head = self._is_upgrading = False
@@ -73,7 +94,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
-        self._slices.clear()
+        self._unread.clear()
         self._stop_waiting()
         self._stop_stall_timer()
         self._forget_requests()
@@ -89,19 +110,22 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Take what came, a part at a time; others have their turn in between."""
         if self._is_upgrading:
             return
-        if not self._slices and len(data) <= max(_SLICE_BYTES, self._body_bytes_left):
+        if self._unread:
+            self._unread.append(memoryview(data))
+        elif not self._is_chunked and len(data) <= max(_PART_BYTES, self._body_bytes_left):
             self._take(data)
-            return
-        is_under_way = bool(self._slices)
-        view = memoryview(data)
-        self._slices.extend(view[start : start + _SLICE_BYTES] for start in range(0, len(view), _SLICE_BYTES))
-        self._held_flow.hold()
-        if not is_under_way:
-            self._take_slice()
+        else:
+            self._unread.append(memoryview(data))
+            if self._is_chunked:
+                self._chunk_pace.take(self._take_some)
+            else:
+                self._take_some()
+            if self._unread:
+                self._held_flow.hold()
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over to the protocol of WebSockets."""
-        self._slices.clear()
+        self._unread.clear()
         self._is_upgrading = True
         self.crowd.arrivals.take(self._upgrade)
 
@@ -114,35 +138,65 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         # It refers to this object, which hears no more of the connection, not even of its end.
         self.parser = None  # type: ignore[assignment]
 
-    def _take_slice(self) -> None:
-        if not self._slices or self.transport.is_closing():
-            self._slices.clear()
-            return
-        self._piece_count = 0
-        self._take(cast("bytes", self._slices[0]))
-        if self._slices:
-            self._slices.popleft()
-        if self._slices and self._piece_count > _MANY_PIECES:
-            self.loop.call_later(_TINY_CHUNKS_PAUSE_SECONDS, self._take_slice)
-        elif self._slices:
-            self.loop.call_soon(self._take_slice)
+    @property
+    def _chunk_pace(self) -> PacedWork:
+        return self.crowd.tiny_chunks if self._has_tiny_chunks else self.crowd.chunks
+
+    def _take_some(self) -> None:
+        """Take what waits, up to many pieces, or to where chunks begin or end."""
+        self._piece_count, was_chunked = 0, self._is_chunked
+        while self._unread and self._piece_count < _MANY_PIECES and not self.transport.is_closing():
+            self._take_part()
+            if self._is_chunked != was_chunked:
+                break
+        self._has_tiny_chunks = self._piece_count >= _MANY_PIECES
+        if self.transport.is_closing():
+            self._unread.clear()
+        elif self._unread:
+            self._chunk_pace.put_off(self._take_some)
         else:
             self._held_flow.release()
+
+    def _take_part(self) -> None:
+        pieces_before = self._piece_count
+        size_bytes = self._body_bytes_left or self._part_bytes
+        unread = self._unread.popleft()
+        if len(unread) > size_bytes:
+            self._unread.appendleft(unread[size_bytes:])
+        self._take(cast("bytes", unread[:size_bytes]))
+        has_many_pieces = (self._piece_count - pieces_before) * _MANY_PIECES > self._part_bytes
+        self._part_bytes = _PART_BYTES if has_many_pieces else min(2 * self._part_bytes, _MOST_PART_BYTES)
 
     def _take(self, data: bytes) -> None:
         if self.transport.is_closing():
             return
         self._unnoticed_bytes += len(data)
+        self._is_parsing = True
         super().data_received(data)
-        if self._unnoticed_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+        self._is_parsing = False
+        self._begin_in_turn()
+        if self.transport.is_closing():
+            return
+        if self._unnoticed_bytes > MAX_HEAD_BYTES:
             self.send_400_response("The head of the request is too long.")
+        elif self._chunk_count > MAX_TINY_CHUNKS and self._chunked_bytes < _TINY_BYTES * self._chunk_count:
+            self._refuse_chunks()
+
+    def _refuse_chunks(self) -> None:
+        if self.cycle.response_started:
+            self._unread.clear()
+            self.transport.close()
+            self._abort_after(FLUSH_SECONDS)
+        else:
+            self.send_400_response(f"The body comes in more than {MAX_TINY_CHUNKS} chunks of a few bytes.")
 
     # What the parser says
 
     def on_message_begin(self) -> None:
         """A request begins."""
         self._is_chunked = False
-        self._unnoticed_bytes = self._head_bytes = self._head_count = 0
+        self._chunk_count = self._chunked_bytes = 0
+        self._unnoticed_bytes = self._head_bytes = self._headers_bytes = self._head_count = 0
         if len(self.pipeline) >= MAX_PIPELINED:
             raise _RefusedError
         super().on_message_begin()
@@ -155,7 +209,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header or a trailer."""
         self._head_count += 1
-        if self._head_count > MAX_HEADERS:
+        self._headers_bytes += len(name) + len(value)
+        if self._head_count > MAX_HEADERS or self._headers_bytes > MAX_HEADERS_BYTES:
             raise _RefusedError
         self._count_head(len(name) + len(value))
         self._is_chunked |= name.lower() == b"transfer-encoding"
@@ -164,6 +219,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Its head has come."""
         self._unnoticed_bytes = 0
+        if self.url.count(b"&") >= MAX_URL_PARAMETERS:
+            raise _RefusedError
         self._body_bytes_left = _plain_length(self.headers)
         super().on_headers_complete()
         self._stop_waiting()
@@ -172,12 +229,17 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Some of its body."""
         self._unnoticed_bytes = 0
         self._piece_count += 1
-        self._body_bytes_left = max(0, self._body_bytes_left - len(body))
+        if self._is_chunked:
+            self._chunk_count += 1
+            self._chunked_bytes += len(body)
+        else:
+            self._body_bytes_left = max(0, self._body_bytes_left - len(body))
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """All of it has come."""
         self._unnoticed_bytes = 0
+        self._is_chunked = self._has_tiny_chunks = False
         super().on_message_complete()
 
     # What goes out
@@ -195,7 +257,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Refuse what is no request."""
         self._forget_requests()
         super().send_400_response(msg)
-        self._slices.clear()
+        self._unread.clear()
         self._abort_after(FLUSH_SECONDS)
 
     def timeout_keep_alive_handler(self) -> None:
@@ -225,7 +287,29 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
-        self.crowd.arrivals.take(partial(super()._start_asgi_task, cycle, app))
+        self._unbegun = partial(super()._start_asgi_task, cycle, app)
+        self._begins_with = None
+        if not self._is_parsing:
+            self._begin_in_turn()
+
+    def _begin_in_turn(self) -> None:
+        """Have the request begin after those that came before, and before those whose body is still to come.
+
+        Otherwise a crowd of clients that never send what they promise would keep everybody waiting, as would
+        one with long heads, which take some milliseconds each.
+        """
+        if self._unbegun is None or self._running is None:
+            return
+        is_late = self._running.more_body or self._head_bytes > _LONG_HEAD_BYTES
+        turns = self.crowd.late_arrivals if is_late else self.crowd.arrivals
+        if self._begins_with is not turns:
+            self._begins_with = turns
+            turns.take(self._begin)
+
+    def _begin(self) -> None:
+        begin, self._unbegun = self._unbegun, None
+        if begin is not None:
+            begin()
 
     def _forget_requests(self) -> None:
         """Let nobody answer any more; uvicorn tells only the last of several requests."""

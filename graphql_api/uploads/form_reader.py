@@ -4,7 +4,7 @@ import hashlib
 import logging
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from python_multipart.exceptions import FormParserError
@@ -19,6 +19,13 @@ FIELDS = ("operations", "map")
 
 MAX_FIELD_BYTES = 256 * 2**10
 """Longest of the `FIELDS`."""
+
+MAX_FALSE_BOUNDARIES = 1_000
+"""Most lines of a body that begin like a boundary, but are none. No client chooses one that its files
+contain, and what the parser does about each is slow."""
+
+_LONG_PADDING_BYTES = 64
+"""After a boundary; what may stand there is taken byte by byte, too."""
 
 _BOUNDARY = re.compile(rb"[\x21-\x7e](?:[\x20-\x7e]{0,68}[\x21-\x7e])?")
 _PLAIN_ENCODINGS = ("", "binary", "8bit", "7bit")
@@ -61,8 +68,8 @@ class FileEnd:
     """The file that began last is complete."""
 
     size_bytes: int
-    sha256: str
-    """Empty for a file that is too large."""
+    sha256: str = ""
+    """Empty for a file that is too large, and as long as it is not hashed."""
 
 
 Event = Field | FileBegin | FileData | FileTooLarge | FileEnd
@@ -86,6 +93,9 @@ def boundary_of(content_type: str) -> bytes:
 class FormReader:
     """Splits a body into events, and hashes the files on the way.
 
+    The one holds Python's lock, the other does not. Two bodies are better not split at the same time: all
+    else that the process does waits for each of them, every time it asks for the lock.
+
     Args:
         boundary: What separates the parts.
         max_file_bytes: Largest file that is handed on.
@@ -95,8 +105,13 @@ class FormReader:
     def __init__(self, boundary: bytes, *, max_file_bytes: int, max_parts: int) -> None:
         self._max_file_bytes = max_file_bytes
         self._max_parts = max_parts
+        self._delimiter = b"\r\n--" + boundary
+        self._delimiters_left = MAX_FALSE_BOUNDARIES + max_parts
+        self._padded = re.compile(re.escape(self._delimiter) + rb"[ \t]{%d}" % _LONG_PADDING_BYTES)
+        self._last_edge = b""
         self._part_count = 0
         self._part: _Part | None = None
+        self._hash = hashlib.sha256()
         self._events: list[Event] = []
         self._headers: dict[bytes, bytes] = {}
         self._header_name = bytearray()
@@ -126,19 +141,48 @@ class FormReader:
         """Whether the closing boundary has come."""
         return self._is_complete
 
-    def feed(self, chunks: Iterable[bytes]) -> list[Event]:
-        """Read on, and return what is known now. Hashes, so it is for a thread.
+    def parse(self, chunks: Iterable[bytes]) -> list[Event]:
+        """Read on, and return what is known now, not hashed yet.
 
         Raises:
             MultipartError: The body is malformed or passes a limit.
         """
         try:
             for chunk in chunks:
+                self._refuse_what_is_slow(chunk)
                 self._parser.write(chunk)
         except FormParserError as error:
             raise MultipartError(400, f"The multipart body is malformed: {error}.") from error
         events, self._events = self._events, []
         return events
+
+    def _refuse_what_is_slow(self, chunk: bytes) -> None:
+        """Raise if the parser, which is quick with anything else, would go through this byte by byte."""
+        delimiters = chunk.count(self._delimiter)
+        self._delimiters_left -= delimiters
+        if self._delimiters_left < 0:
+            raise MultipartError(
+                400,
+                f"The request has more than {self._max_parts} parts, or the boundary is a part of a file.",
+            )
+        edge_bytes = len(self._delimiter) + _LONG_PADDING_BYTES
+        edge = self._last_edge + chunk[:edge_bytes]
+        self._last_edge = (chunk if len(chunk) >= edge_bytes else edge)[-edge_bytes:]
+        if self._padded.search(edge) or (delimiters and self._padded.search(chunk)):
+            raise MultipartError(400, "A multipart boundary is followed by too many spaces.")
+
+    def hashed(self, events: Iterable[Event]) -> list[Event]:
+        """The events of which this is the turn, with the hash of each file at its end."""
+        return [self._hashed(event) for event in events]
+
+    def _hashed(self, event: Event) -> Event:
+        if isinstance(event, FileBegin):
+            self._hash = hashlib.sha256()
+        elif isinstance(event, FileData):
+            self._hash.update(event.data)
+        elif isinstance(event, FileEnd) and event.size_bytes <= self._max_file_bytes:
+            return replace(event, sha256=self._hash.hexdigest())
+        return event
 
     def _on_part_begin(self) -> None:
         self._part_count += 1
@@ -217,17 +261,14 @@ class _FilePart:
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._size_bytes = 0
-        self._hash = hashlib.sha256()
 
     def add(self, data: bytes, events: list[Event]) -> None:
         was_too_large = self._size_bytes > self._max_bytes
         self._size_bytes += len(data)
         if self._size_bytes <= self._max_bytes:
-            self._hash.update(data)
             events.append(FileData(data))
         elif not was_too_large:
             events.append(FileTooLarge())
 
     def finish(self, events: list[Event]) -> None:
-        is_too_large = self._size_bytes > self._max_bytes
-        events.append(FileEnd(self._size_bytes, "" if is_too_large else self._hash.hexdigest()))
+        events.append(FileEnd(self._size_bytes))

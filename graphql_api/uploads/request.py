@@ -1,6 +1,5 @@
 """A GraphQL request with files, each of which goes straight from the socket into the storage."""
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from contextlib import aclosing
@@ -9,8 +8,10 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
+from graphql_api.fair_gate import FairGate
+from graphql_api.uploads.body import Body, parsing_gate, request_too_large
 from graphql_api.uploads.errors import MultipartError
 from graphql_api.uploads.form_reader import (
     FIELDS,
@@ -25,7 +26,7 @@ from graphql_api.uploads.form_reader import (
 )
 from graphql_api.uploads.operations import FileSlots, read_map, read_operations
 from storage.base import AbstractStorage, StorageWriter
-from storage.cancellation import run_blocking, uncancelled
+from storage.cancellation import uncancelled
 from storage.errors import StorageError, StorageFullError
 
 logger = logging.getLogger(__name__)
@@ -40,8 +41,6 @@ PREFLIGHT_HEADERS = (
     "x-framewise-session",
 )
 """One of them shows that no form of a foreign page sent the request: browsers ask before they add one."""
-
-_BATCH_BYTES = 2**20
 
 Admission = Callable[[dict[str, Any], Collection[str]], Awaitable[int | None]]
 """Gets the operations, with `FileExpected` where files go, and the names of the variables they are in. Gives
@@ -116,6 +115,7 @@ async def parse_multipart(
     admit: Admission | None = None,
     min_free_bytes: int = 0,
     idle_seconds: float = 60.0,
+    gate: FairGate | None = None,
 ) -> StreamedRequest:
     """Read a request of the GraphQL multipart request spec; its files are stored when this returns.
 
@@ -132,6 +132,7 @@ async def parse_multipart(
             upload before anything of it is stored.
         min_free_bytes: Room that must be left in the storage, also with this request in it.
         idle_seconds: How long a client may send nothing before the upload counts as broken off.
+        gate: Where bodies wait to be parsed, a batch at a time; see `parsing_gate`.
 
     Raises:
         MultipartError: The request cannot be taken; all files of it are removed.
@@ -144,9 +145,10 @@ async def parse_multipart(
         max_parts=max_files + 2,
     )
     intake = _Intake(storage, max_files, admit)
+    body = Body(request, reader, parsing_gate() if gate is None else gate)
     try:
         await _check_room(request.headers, storage, min_free_bytes)
-        async with aclosing(_events(request, reader, max_request_bytes, idle_seconds)) as events:
+        async with aclosing(body.events(max_request_bytes, idle_seconds)) as events:
             async for event in events:
                 await intake.take(event, events)
         return await intake.finish()
@@ -272,46 +274,6 @@ async def _next_of(kind: type[FileEnd], events: AsyncGenerator[Event, None]) -> 
     raise AssertionError("the events of a file ended without its end")
 
 
-async def _events(
-    request: Request, reader: FormReader, max_request_bytes: int, idle_seconds: float
-) -> AsyncGenerator[Event, None]:
-    """The events of the body: at once until a file begins, then a MiB at a time to ask a thread seldom."""
-    batch: list[bytes] = []
-    batch_bytes = received_bytes = 0
-    async with aclosing(_chunks(request, idle_seconds)) as chunks:
-        async for chunk in chunks:
-            received_bytes += len(chunk)
-            if received_bytes > max_request_bytes:
-                raise _request_too_large(max_request_bytes)
-            batch.append(chunk)
-            batch_bytes += len(chunk)
-            if batch_bytes >= _BATCH_BYTES or not reader.is_inside_file:
-                for event in await run_blocking(reader.feed, batch):
-                    yield event
-                batch, batch_bytes = [], 0
-    for event in await run_blocking(reader.feed, batch):
-        yield event
-    if not reader.is_complete:
-        raise MultipartError(400, "The multipart body ends before its closing boundary.")
-
-
-async def _chunks(request: Request, idle_seconds: float) -> AsyncGenerator[bytes, None]:
-    stream = request.stream()
-    async with aclosing(stream):
-        while True:
-            try:
-                async with asyncio.timeout(idle_seconds):
-                    chunk = await anext(stream)
-            except StopAsyncIteration:
-                return
-            except ClientDisconnect as error:
-                raise MultipartError(400, "The client went away before the upload was complete.") from error
-            except TimeoutError as error:
-                raise MultipartError(408, f"The client sent nothing for {idle_seconds:g} seconds.") from error
-            if chunk:
-                yield chunk
-
-
 def _require_preflight(headers: Mapping[str, str]) -> None:
     is_signed_in = headers.get("authorization", "").lower().startswith("bearer ")
     if not is_signed_in and not any(headers.get(name, "").strip() for name in PREFLIGHT_HEADERS):
@@ -327,7 +289,7 @@ def _check_length(headers: Mapping[str, str], max_request_bytes: int) -> None:
     if not (length.isascii() and length.isdigit()):
         raise MultipartError(400, "The Content-Length is no number.")
     if len(length) > 18 or int(length) > max_request_bytes:
-        raise _request_too_large(max_request_bytes)
+        raise request_too_large(max_request_bytes)
 
 
 async def _check_room(headers: Mapping[str, str], storage: AbstractStorage, min_free_bytes: int) -> None:
@@ -338,14 +300,6 @@ async def _check_room(headers: Mapping[str, str], storage: AbstractStorage, min_
 
 def _no_room() -> MultipartError:
     return MultipartError(507, "The server has no room left for this upload.", "min_free_bytes")
-
-
-def _request_too_large(max_request_bytes: int) -> MultipartError:
-    return MultipartError(
-        413,
-        f"The request is larger than {max_request_bytes} bytes, the most that is allowed.",
-        "max_request_bytes",
-    )
 
 
 async def _delete(storage: AbstractStorage, keys: set[str]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from domain.accounts.service import Viewer
+from domain.accounts.sessions import Viewer
 from domain.errors import ErrorCode, LimitExceededError, NotSignedInError
 from graphql_api.context import Context
 from graphql_api.errors import UNAUTHENTICATED, UNAVAILABLE, present_fault

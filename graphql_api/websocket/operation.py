@@ -104,9 +104,13 @@ class Operation:
         prepared = await prepare(self._services.schema, self._request, self._context)
         if prepared.is_subscription:
             await self._subscribe(prepared)
-        else:
-            self._is_mutation = prepared.is_mutation
+        elif prepared.is_mutation:
+            self._is_mutation = True
             await self.send_next(await execute(prepared))
+        else:
+            # A client that asks much and reads nothing would fill the memory with results.
+            async with self._outbox.results:
+                await self.send_next(await execute(prepared))
 
     async def _subscribe(self, prepared: Prepared) -> None:
         viewer = await self._context.viewer()

@@ -12,6 +12,9 @@ from graphql_api.websocket.protocol import CloseCode, close_reason
 MAX_WAITING_CHARACTERS = 8 * 2**20
 """As much may wait for a client to read; beyond, the socket is closed."""
 
+MAX_RESULTS_AT_ONCE = 8
+"""Of so many queries on one socket the results are made, or wait to be read; the other queries wait."""
+
 _CLOSE_SECONDS = 5.0
 
 
@@ -33,6 +36,8 @@ class Outbox:
         self._unfinished: asyncio.Task[None] | None = None
         self._waiting_characters = 0
         self.is_closed = False
+        self.results = asyncio.Semaphore(MAX_RESULTS_AT_ONCE)
+        """Held by whoever makes the result of a query, until the server has taken it."""
 
     def try_send(self, text: str) -> bool:
         """Send a frame if nothing waits before it; whether the server has taken it.

@@ -5,7 +5,7 @@ import logging
 from typing import Protocol
 from uuid import UUID
 
-from domain.accounts.service import Viewer, ended_sessions
+from domain.accounts.sessions import Viewer, ended_sessions
 from domain.outages import database_outage, is_outage
 from domain.sql import in_batches
 

@@ -87,6 +87,8 @@ def forms() -> Iterator[bytes]:
     yield form(OK, MAP, part("0", b"\r\n--" * 100_000, "a"))
     yield form(OK, MAP, part("0", b"\r\n--x-\r\n--xx" * 40_000, "a"))
     yield form(OK, MAP, part("0", b"\r" * 400_000, "a"))
+    yield form(OK, MAP, part("0", b"\r\n--x" + b" " * 2**20, "a"))
+    yield form(OK, MAP, part("0", b"\r\n--x" + b" \t" * 2**14 + b"\r\n", "a"))
     yield b"\r\n" * 200_000
     yield b"x" * 2**20
 

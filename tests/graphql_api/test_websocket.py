@@ -6,7 +6,7 @@ import json
 import pytest
 import websockets
 
-from domain.accounts import service
+from domain.accounts import sessions
 from domain.accounts.models import User
 from domain.outages import database_outage
 from graphql_api.websocket import session_watch
@@ -123,7 +123,7 @@ async def test_a_session_that_ends_ends_its_sockets_and_no_other(make):
             await socket.init({"token": session["accessToken"]})
             await socket.subscribe(TICKS)
             assert (await socket.receive())["type"] == "next"
-        await service.sign_out(alice["refreshToken"])
+        await sessions.sign_out(alice["refreshToken"])
         for socket in (first, second):
             assert (await _all(socket))[-1]["payload"][0]["message"] == "The session has ended."
             assert (await socket.closed())[0] == 4403
@@ -139,7 +139,7 @@ async def test_a_deleted_user_loses_their_sockets(make):
     session = await Api(app).sign_up()
     async with served(app) as url, opened(url) as socket:
         await socket.init({"token": session["accessToken"]})
-        viewer = await service.authenticate(session["accessToken"], SECRET)
+        viewer = await sessions.authenticate(session["accessToken"], SECRET)
         await User.filter(id=viewer.user.id).delete()
         assert await socket.closed() == (4403, "The session has ended.")
 
@@ -159,7 +159,7 @@ async def test_sessions_are_checked_again_after_the_database_failed(make, monkey
     monkeypatch.setattr(database_outage, "_began_at", None)
     async with served(app) as url, opened(url) as socket:
         await socket.init({"token": session["accessToken"]})
-        await service.sign_out(session["refreshToken"])
+        await sessions.sign_out(session["refreshToken"])
         assert (await socket.closed())[0] == 4403
     assert "the sessions of open sockets are not checked" in caplog.text
     assert not database_outage.is_on

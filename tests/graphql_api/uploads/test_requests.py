@@ -191,7 +191,7 @@ def test_the_reader_gives_back_any_content_in_any_pieces(content: bytes, cuts: l
     reader = FormReader(BOUNDARY.encode(), max_file_bytes=10**9, max_parts=5)
     events = []
     for start, end in pairwise(edges):
-        events += reader.feed([form[start:end]])
+        events += reader.hashed(reader.parse([form[start:end]]))
     assert reader.is_complete
     begin, *data, end_of_file = [event for event in events if type(event).__name__.startswith("File")]
     assert isinstance(begin, FileBegin)
