@@ -1,25 +1,17 @@
 """What every model is to the rest of Framewise: frames in, detections out."""
 
-import threading
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, cast
+from abc import abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from typing import cast
 
 import numpy as np
 import supervision as sv
 from numpy.typing import NDArray
 
 from media.masks import runs_of_each
-from ml_models.catalog import MLModelSpec, OptionValue
-from ml_models.compute import Compute
-from ml_models.errors import (
-    MLModelError,
-    ModelFailedError,
-    ModelInputError,
-    ModelLoadError,
-    ModelOutputError,
-)
+from ml_models.errors import MLModelError, ModelFailedError, ModelInputError
+from ml_models.loading import LoadsOnce
 
 Frame = NDArray[np.uint8]
 """BGR uint8 (height, width, 3) in display orientation."""
@@ -32,33 +24,8 @@ MASK_RUNS = "mask_runs"
 _ROUNDING = 1e-5
 
 
-class AbstractImageAnalysisMLModel(ABC):
-    """A model: write `_load` and `_analyze`, call `analyze`.
-
-    Args:
-        spec: What the catalogue says of it.
-        weights_path: Its checked file of weights; None if it needs none.
-        options: A value for each of `spec.options`.
-        compute: The device and threads to use; one thread of the CPU by default. A device that the spec does
-            not list is not used: then `self.compute` says CPU.
-    """
-
-    def __init__(
-        self,
-        spec: MLModelSpec,
-        *,
-        weights_path: Path | None = None,
-        options: Mapping[str, OptionValue] | None = None,
-        compute: Compute | None = None,
-    ) -> None:
-        self.spec = spec
-        self.weights_path = weights_path
-        self.options: dict[str, Any] = {**spec.options, **(options or {})}
-        self.compute = (compute or Compute()).restricted_to(spec.devices)
-        self._class_names = np.array(spec.labels)
-        self._class_id_of = {label: class_id for class_id, label in enumerate(spec.labels)}
-        self._is_loaded = False
-        self._lock = threading.Lock()
+class AbstractImageAnalysisMLModel(LoadsOnce):
+    """A model: write `_load` and `_analyze`, call `analyze`."""
 
     def analyze(self, frames: Sequence[Frame], *, compact_masks: bool = False) -> list[sv.Detections]:
         """Detect in each frame; the first call loads the model. Threads take turns.
@@ -91,10 +58,6 @@ class AbstractImageAnalysisMLModel(ABC):
         ]
 
     @abstractmethod
-    def _load(self) -> None:
-        """Read weights and make ready; called once, before the first `_analyze`."""
-
-    @abstractmethod
     def _analyze(self, frames: Sequence[Frame]) -> list[sv.Detections]:
         """Detect in each frame, without changing it: boxes in its pixels, and confidence.
 
@@ -103,17 +66,13 @@ class AbstractImageAnalysisMLModel(ABC):
         fills in names and ids. Whatever else lies in `mask` and `data` keeps its place beside its box.
         """
 
-    def _ensure_loaded(self) -> None:
-        if self._is_loaded:
-            return
-        try:
-            self._load()
-        except MLModelError:
-            raise
-        except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
-            raise ModelLoadError(f"the model {self.spec.name} cannot be loaded: {reason}") from error
-        self._is_loaded = True
+    @cached_property
+    def _class_names(self) -> NDArray[np.str_]:
+        return np.array(self.spec.labels)
+
+    @cached_property
+    def _class_id_of(self) -> dict[str, int]:
+        return {label: class_id for class_id, label in enumerate(self.spec.labels)}
 
     def _analyzed(self, frames: list[Frame]) -> list[sv.Detections]:
         try:
@@ -199,9 +158,6 @@ class AbstractImageAnalysisMLModel(ABC):
         if len(class_id) and not (class_id.min() >= 0 and class_id.max() < len(self.spec.labels)):
             raise self._output_error(f"returned a class_id outside 0 to {len(self.spec.labels) - 1}")
         return class_id
-
-    def _output_error(self, problem: str) -> ModelOutputError:
-        return ModelOutputError(f"the model {self.spec.name} ({self.spec.implementation}) {problem}")
 
 
 def checked_frame(frame: Frame) -> Frame:

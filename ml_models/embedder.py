@@ -1,53 +1,21 @@
 """What every embedding model is to the rest of Framewise: boxes in, a description of each out."""
 
-import threading
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from abc import abstractmethod
 
 import numpy as np
 import numpy.typing as npt
 
 from ml_models.base import FloatArray, Frame, checked_frame
-from ml_models.catalog import MLModelSpec, OptionValue
-from ml_models.compute import Compute
-from ml_models.errors import (
-    MLModelError,
-    ModelFailedError,
-    ModelInputError,
-    ModelLoadError,
-    ModelOutputError,
-)
+from ml_models.errors import MLModelError, ModelFailedError, ModelInputError
+from ml_models.loading import LoadsOnce
 
 
-class AbstractEmbedder(ABC):
+class AbstractEmbedder(LoadsOnce):
     """A model that describes what lies in boxes: write `_load` and `_embed`, call `embed`.
 
     Two descriptions are compared by their dot product, which is their cosine similarity: those of one
     person reach `spec.same_similarity`.
-
-    Args:
-        spec: What the catalogue says of it.
-        weights_path: Its checked file of weights; None if it needs none.
-        options: A value for each of `spec.options`.
-        compute: The device and threads to use; one thread of the CPU by default.
     """
-
-    def __init__(
-        self,
-        spec: MLModelSpec,
-        *,
-        weights_path: Path | None = None,
-        options: Mapping[str, OptionValue] | None = None,
-        compute: Compute | None = None,
-    ) -> None:
-        self.spec = spec
-        self.weights_path = weights_path
-        self.options: dict[str, Any] = {**spec.options, **(options or {})}
-        self.compute = (compute or Compute()).restricted_to(spec.devices)
-        self._is_loaded = False
-        self._lock = threading.Lock()
 
     def embed(self, frame: Frame, boxes: npt.ArrayLike, landmarks: npt.ArrayLike | None = None) -> FloatArray:
         """Describe what lies in each box; the first call loads the model. Threads take turns.
@@ -85,24 +53,8 @@ class AbstractEmbedder(ABC):
         return self._normalised(embeddings, len(checked_boxes))
 
     @abstractmethod
-    def _load(self) -> None:
-        """Read weights and make ready; called once, before the first `_embed`."""
-
-    @abstractmethod
     def _embed(self, frame: Frame, boxes: FloatArray, landmarks: FloatArray | None) -> npt.ArrayLike:
         """Describe what lies in each box, without changing the frame: (n, d), of any length but 0."""
-
-    def _ensure_loaded(self) -> None:
-        if self._is_loaded:
-            return
-        try:
-            self._load()
-        except MLModelError:
-            raise
-        except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
-            raise ModelLoadError(f"the model {self.spec.name} cannot be loaded: {reason}") from error
-        self._is_loaded = True
 
     def _embedded(self, frame: Frame, boxes: FloatArray, landmarks: FloatArray | None) -> FloatArray:
         try:
@@ -122,9 +74,6 @@ class AbstractEmbedder(ABC):
             raise self._output_error("returned numbers that are not finite, or all zero")
         normalised: FloatArray = (embeddings / lengths).astype(np.float32)
         return normalised
-
-    def _output_error(self, problem: str) -> ModelOutputError:
-        return ModelOutputError(f"the model {self.spec.name} ({self.spec.implementation}) {problem}")
 
 
 def _checked(values: npt.ArrayLike, shape: tuple[int, ...], name: str) -> FloatArray:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import cv2
 import onnxruntime as ort
 
 from ml_models.compute import Compute, Device
@@ -46,6 +47,19 @@ def create_session(path: Path, compute: Compute | None = None) -> ort.InferenceS
         except DeviceUnavailableError:
             continue
     return _session_on(Device.CPU, path, options)
+
+
+def open_session(weights_path: Path | None, compute: Compute) -> ort.InferenceSession:
+    """The session of a model; OpenCV, which makes its input, uses as many threads.
+
+    Raises:
+        ValueError: There are no weights.
+        DeviceUnavailableError: As `create_session`.
+    """
+    if weights_path is None:
+        raise ValueError("it needs weights")
+    cv2.setNumThreads(compute.threads)
+    return create_session(weights_path, compute)
 
 
 def _session_options(compute: Compute) -> ort.SessionOptions:

@@ -35,6 +35,8 @@ class Runtime:
     last_published: dict[UUID, float] = field(default_factory=dict)
     last_identified: dict[UUID, float] = field(default_factory=dict)
     """When this worker last took faces of an analysis to people, or first saw that there are some."""
+    last_advanced: dict[UUID, float] = field(default_factory=dict)
+    """When this worker last planned or tracked an analysis."""
     problem: str | None = None
     """Why this worker waits although there may be work; null while all is well."""
     _held_until: float = 0.0

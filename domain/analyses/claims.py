@@ -113,11 +113,17 @@ async def record_segment_progress(
 
 
 async def finish_segment(
-    lease: Lease, frames_done: int, counts: Mapping[str, int], *, reused: bool = False
+    lease: Lease,
+    frames_done: int,
+    counts: Mapping[str, int],
+    *,
+    reused: bool = False,
+    may_wait: bool = False,
 ) -> bool:
     """Record a segment's end and add what it found to the totals; False when the claim was lost.
 
-    `reused` says that its detections were stored by an earlier analysis.
+    `reused` says that its detections were stored by an earlier analysis, `may_wait` that the next segments
+    may be tracked together with it: only the last one makes a turn of the analysis due then.
     """
     async with in_transaction() as connection:
         rows = await fetch_rows(
@@ -136,10 +142,11 @@ async def finish_segment(
         # The analysis before its totals: so does who tracks it, and two orders would be a deadlock.
         await fetch_rows(
             "UPDATE analyses SET frames_finished = frames_finished + $1, frames_reused = frames_reused + $2, "
-            "advance_due = $3 WHERE id = $4 RETURNING id",
+            "advance_due = (advance_due OR $3 OR frames_finished + $1 >= frames_total) "
+            "WHERE id = $4 RETURNING id",
             frames_done,
             frames_done if reused else 0,
-            True,
+            not may_wait,
             analysis_id,
             connection=connection,
         )

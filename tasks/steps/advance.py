@@ -68,6 +68,7 @@ async def _after_failure(runtime: Runtime, lease: Lease, analysis: Analysis, out
 
 async def _advance(runtime: Runtime, process: AnalysisProcess, lease: Lease, analysis: Analysis) -> bool:
     """Do it; whether another turn is due."""
+    runtime.last_advanced[analysis.id] = time.monotonic()
     if analysis.segment_count is None:
         await _plan(runtime, lease, analysis)
         await analysis.refresh_from_db(["segment_count", "frames_total", "frames_finished", "status"])
@@ -81,12 +82,13 @@ async def _advance(runtime: Runtime, process: AnalysisProcess, lease: Lease, ana
     for start in range(analysis.tracked_segments, finished, TRACKED_AT_ONCE):
         numbers = range(start, min(start + TRACKED_AT_ONCE, finished))
         tracked = await track_segments(runtime, process, lease, analysis, video, numbers)
-        await push_progress(runtime, analysis.id)
+        await push_progress(runtime, analysis.id, now=numbers.stop == analysis.segment_count)
         if tracked is not Tracked.DONE:
             return tracked is Tracked.FROM_THE_START
         if not await _identify(runtime, process, lease, analysis, video, numbers.stop):
             return True
     if finished == analysis.segment_count:
+        runtime.last_advanced.pop(analysis.id, None)
         if analysis.create_people:
             await drop_strange_portraits(runtime, analysis.id)
         await summarise_analysis(runtime, process, lease, analysis, video)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from typing import Any
 
 from domain.analyses.advances import forget_plan
@@ -34,6 +35,8 @@ from tasks.steps.outcome import Outcome, outcome_of
 
 log = logging.getLogger(__name__)
 
+TRACK_SECONDS = 0.5
+"""Least time between two turns of tracking while segments are missing: each costs as much as ten frames."""
 _NEXT_TIMELINE_KIND = {"PACKETS": "FRAMES", "FRAMES": "SEQUENTIAL"}
 """What to try when the frames of a segment are not those of the timeline."""
 
@@ -79,7 +82,7 @@ async def detect_step(runtime: Runtime, process: AnalysisProcess, claim: Claimed
         if isinstance(error, ProcessDiedError):
             raise
         return
-    await push_progress(runtime, analysis.id, now=True)
+    await push_progress(runtime, analysis.id)
 
 
 async def _stored_counts(runtime: Runtime, analysis: Analysis, key: str) -> dict[str, int] | None:
@@ -138,10 +141,19 @@ async def _finish(
 ) -> None:
     """Record the end of the segment; LostClaimError if it was recorded already, or somebody else's turn."""
     done = await runtime.surely(
-        "a segment", lambda: finish_segment(claim.lease, frames, counts, reused=reused)
+        "a segment",
+        lambda: finish_segment(
+            claim.lease, frames, counts, reused=reused, may_wait=_may_wait(runtime, claim.analysis)
+        ),
     )
     if not done:
         raise LostClaimError
+
+
+def _may_wait(runtime: Runtime, analysis: Analysis) -> bool:
+    """Whether segments were tracked a moment ago: this one is tracked together with the next ones."""
+    last = runtime.last_advanced.get(analysis.id)
+    return last is not None and time.monotonic() - last < TRACK_SECONDS
 
 
 async def _request(runtime: Runtime, claim: ClaimedSegment, video: Video, spec: MLModelSpec) -> Message:

@@ -26,14 +26,14 @@ from domain.videos.models import Video
 from ml_models.catalog import MLModelSpec
 from ml_models.errors import MLModelError
 from ml_models.weights import ensure_weights
-from storage.errors import FileMissingError
 from tasks.face_embedding import face_embedding_model
 from tasks.process.errors import JobError
 from tasks.process.limits import time_limit
 from tasks.process.pool import AnalysisProcess
-from tasks.process.protocol import Message, decode
+from tasks.process.protocol import Message
 from tasks.runtime import Runtime
 from tasks.steps.guarded import LostClaimError, guarded
+from tasks.steps.state import read_state
 from tasks.steps.track import keep_advancing
 
 log = logging.getLogger(__name__)
@@ -78,11 +78,11 @@ async def identify_segments(
         )
     state = Message("identifier", {"embedding_model": None, "tracks": []})
     if numbers.start > 0:
-        try:
-            state = decode(await runtime.storage.get(identifier_state_key(analysis.id, numbers.start - 1)))
-        except FileMissingError:
+        left = await read_state(runtime, identifier_state_key(analysis.id, numbers.start - 1))
+        if left is None:
             log.warning("the faces of analysis %s are gone: identifying begins anew", analysis.id)
             return await _begin_anew(lease)
+        state = left
     model = _model(runtime, state.values["embedding_model"])
     if state.values["embedding_model"] not in (None, model.name):
         log.warning("analysis %s: faces are described by another model now: beginning anew", analysis.id)
@@ -190,12 +190,8 @@ async def _look(
 
 async def _live_tracks(runtime: Runtime, analysis_id: UUID, tracked: int) -> list[int] | None:
     """The tracks that may go on after so many segments; None if nothing tells: then none has ended."""
-    try:
-        left = decode(await runtime.storage.get(tracker_state_key(analysis_id, tracked - 1)))
-    except FileMissingError:
-        return None
-    live: list[int] | None = left.values.get("live")
-    return live
+    left = await read_state(runtime, tracker_state_key(analysis_id, tracked - 1))
+    return None if left is None else left.values.get("live")
 
 
 def _sightings(answer: Message) -> list[Sighting]:

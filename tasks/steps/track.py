@@ -18,10 +18,11 @@ from tasks.own_models.find import find_model
 from tasks.process.errors import JobError
 from tasks.process.limits import time_limit
 from tasks.process.pool import AnalysisProcess
-from tasks.process.protocol import Message, decode
+from tasks.process.protocol import Message
 from tasks.results.cache import detections_key
 from tasks.runtime import Runtime
 from tasks.steps.guarded import LostClaimError, guarded
+from tasks.steps.state import read_state
 
 log = logging.getLogger(__name__)
 
@@ -73,9 +74,8 @@ async def track_segments(
     tracks: list[dict[str, Any]] = []
     edge = ""
     if numbers.start > 0:
-        try:
-            left = decode(await runtime.storage.get(tracker_state_key(analysis.id, numbers.start - 1)))
-        except FileMissingError:
+        left = await read_state(runtime, tracker_state_key(analysis.id, numbers.start - 1))
+        if left is None:
             log.warning("the tracker of analysis %s is gone: tracking begins anew", analysis.id)
             return await _or_lost(restart_tracking(lease), Tracked.FROM_THE_START)
         tracks, edge = left.values["tracks"], left.values.get("edge", "")

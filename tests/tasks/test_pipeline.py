@@ -139,6 +139,22 @@ async def test_pausing_ends_the_work_and_resuming_ends_in_the_same_result(tmp_pa
         assert paused == await work.result(analysis, ResultFormat.JSON)
 
 
+async def test_segments_are_tracked_together_or_each_by_itself_with_the_same_result(
+    plugin, tmp_path, media_dir, monkeypatch
+):
+    results, turns = [], []
+    for seconds in (0.0, 1000.0):
+        monkeypatch.setattr("tasks.steps.detect.TRACK_SECONDS", seconds)
+        async with harness(tmp_path / str(seconds), None, slots=1, segment_seconds=1.0) as work:
+            analysis = await work.analyse(media_dir / "nasa_13013.mp4", MARKER)
+            assert analysis.status == AnalysisStatus.SUCCEEDED
+            assert analysis.segment_count > 3
+            turns.append(analysis.fence)
+            results.append(await work.result(analysis, ResultFormat.JSON))
+    assert results[0] == results[1]
+    assert turns[1] == 2 < turns[0]
+
+
 async def test_a_rerun_with_another_threshold_computes_nothing_again(plugin, tmp_path, media_dir):
     clip = media_dir / "nasa_13013.mp4"
     async with harness(tmp_path / "data", None) as work:

@@ -251,6 +251,26 @@ async def test_a_segment_whose_detections_are_gone_is_detected_again(database: s
     assert totals == {"face": 5, "person": 1}
 
 
+async def test_segments_may_wait_for_each_other_but_not_the_last_one(database: str) -> None:
+    owner = await make_user()
+    analysis = await make_analysis(owner, segments=3)
+    for is_due in (False, False, True):
+        assert await claims.finish_segment((await claim()).lease, 5, {}, may_wait=True)
+        assert (await Analysis.get(id=analysis.id)).advance_due is is_due
+    lease, _ = await advance(owner)
+    assert await reopen_segment(lease, 1)
+    assert await claims.finish_segment((await claim()).lease, 5, {}, may_wait=True)
+    assert (await Analysis.get(id=analysis.id)).advance_due
+
+
+async def test_what_is_due_stays_due_while_other_segments_wait(database: str) -> None:
+    owner = await make_user()
+    analysis = await make_analysis(owner, segments=3)
+    for may_wait in (False, True):
+        assert await claims.finish_segment((await claim()).lease, 5, {}, may_wait=may_wait)
+        assert (await Analysis.get(id=analysis.id)).advance_due
+
+
 async def test_tracking_that_begins_anew_forgets_every_track(database: str) -> None:
     owner = await make_user()
     analysis = await make_analysis(owner, segments=1)

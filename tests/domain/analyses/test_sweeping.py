@@ -5,7 +5,7 @@ import sys
 
 from domain.analyses.models import Analysis, Segment
 from domain.analyses.sweeping import expire_dead_leases, sweep_expired
-from domain.duties import Duty, drop_duties, take_duty
+from domain.duties import Duty, take_duty
 from domain.holders import is_dead, this_process
 from domain.leases import Patience
 from domain.videos.models import Video
@@ -96,8 +96,6 @@ async def test_one_holder_at_a_time_has_a_duty(database: str) -> None:
     assert await take_duty("other", "two", 1000.0)
     await Duty.filter(name="sweep").update(expires_at=1.0)
     assert await take_duty("sweep", "two", 1000.0)
-    await drop_duties("two")
-    assert await Duty.all().count() == 0
 
 
 async def test_a_running_advance_is_left_alone(database: str) -> None:

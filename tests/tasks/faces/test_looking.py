@@ -9,7 +9,7 @@ from tasks.faces.looking import Look, look_at_tracks, reliability
 from tasks.faces.tracks import Candidate, FaceTrack
 
 COUNT = 16
-ALIKE, UNLIKE = 0.9, 0.5
+VERY_ALIKE, ALIKE, UNLIKE = 0.9, 0.8, 0.5
 
 
 def look_at(monkeypatch, cosine):
@@ -43,11 +43,15 @@ def _take_all(looks, frames):
             look.take(candidate, FaceChip(image, np.array([0, 0, 4, 4], np.float32), None))
 
 
-def test_of_faces_that_agree_a_few_spread_over_the_track_are_enough(monkeypatch):
-    embedded, best, embedding, faces = look_at(monkeypatch, ALIKE)
-    assert set(embedded) == {0, 4, 8, 11, 15, best}
+@pytest.mark.parametrize(
+    ("cosine", "places"), [(VERY_ALIKE, {0, 5, 10, 15}), (ALIKE, {0, 2, 5, 8, 10, 12, 15})]
+)
+def test_of_faces_that_agree_a_few_spread_over_the_track_are_enough(monkeypatch, cosine, places):
+    embedded, best, embedding, faces = look_at(monkeypatch, cosine)
+    assert set(embedded) == places | {best}
+    assert len(embedded) == len(places) + 1
     whole = faces.mean(axis=0)
-    assert embedding @ whole / np.linalg.norm(whole) > 0.98
+    assert embedding @ whole / np.linalg.norm(whole) > 0.97
 
 
 def test_of_faces_that_differ_all_are_embedded_once(monkeypatch):
