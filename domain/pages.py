@@ -8,7 +8,7 @@ from uuid import UUID
 
 from tortoise.models import Model
 
-from domain.sql import fetch_values, in_batches, is_postgres
+from domain.sql import StoredId, among, fetch_values, in_batches, is_postgres
 
 _LONGEST_TEXT = 10_000
 """What is longer stands in no column that is searched; SQLite takes no pattern of more than 50,000 bytes."""
@@ -66,6 +66,11 @@ class Rows:
         places = ", ".join("?" * len(values))
         return self.where(f"{column} IN ({places})" if values else "1 = 0", *values)
 
+    def with_ids(self, ids: Sequence[StoredId], column: str = "id") -> "Rows":
+        """Those of them with one of these ids, in no order."""
+        condition, values = among(column, ids)
+        return self.where(condition, *values)
+
 
 def columns_of(columns: Mapping[str, str] | Sequence[str]) -> tuple[tuple[str, str], ...]:
     """`Rows.columns` from names that are columns, or from name → column."""
@@ -90,7 +95,7 @@ async def read_page(
 async def read_pages(
     rows: Rows,
     parent_column: str,
-    parents: Sequence[UUID],
+    parents: Sequence[StoredId],
     order: Order,
     after: tuple[Any, UUID] | None,
     limit: int,
@@ -107,7 +112,7 @@ async def read_pages(
 def _statements_of_pages(
     rows: Rows,
     parent_column: str,
-    parents: Sequence[UUID],
+    parents: Sequence[StoredId],
     order: Order,
     after: tuple[Any, UUID] | None,
     limit: int,

@@ -14,6 +14,9 @@ from domain.engines.sqlite import ResilientSqliteClient
 
 T = TypeVar("T")
 
+StoredId = UUID | str
+"""An id as a database gives it, or one of ours: both find it again, and stand in texts alike."""
+
 BATCH = 500
 """Most values in one list of a statement."""
 
@@ -67,7 +70,10 @@ def _for_sqlite(value: Any) -> Any:
 
 def stored_uuid(value: Any) -> UUID:
     """An id as a raw statement gives it."""
-    return value if type(value) is UUID else UUID(str(value))
+    if type(value) is UUID:
+        return value
+    # PostgreSQL's driver gives objects of its own kind, which JSON does not know.
+    return UUID(int=value.int) if isinstance(value, UUID) else UUID(str(value))
 
 
 def stored_uuid_or_none(value: Any) -> UUID | None:
@@ -96,6 +102,16 @@ def in_batches(values: Iterable[T], size: int | None = None) -> Iterator[list[T]
     size = size or BATCH
     for start in range(0, len(listed), size):
         yield listed[start : start + size]
+
+
+def among(column: str, ids: Sequence[StoredId]) -> tuple[str, list[Any]]:
+    """The condition that a column has one of these ids, with `?`, and its values.
+
+    PostgreSQL takes them as one array: then the statement is the same for however many, and planned once.
+    """
+    if is_postgres():
+        return f"{column} = ANY(?::uuid[])", [list(ids)]
+    return (f"{column} IN ({', '.join('?' * len(ids))})" if ids else "1 = 0"), list(ids)
 
 
 async def write_many(connection: BaseDBAsyncClient, sql: str, rows: Sequence[Sequence[Any]]) -> None:

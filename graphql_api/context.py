@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection
 from strawberry.dataloader import DataLoader
 
 from domain.accounts.audit import Caller
-from domain.accounts.service import Viewer, authenticate
+from domain.accounts.sessions import Viewer, authenticate
 from domain.errors import LimitExceededError, NotSignedInError
 from graphql_api.client_address import client_address
 from graphql_api.cookies import SessionCookies

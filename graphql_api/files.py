@@ -99,11 +99,12 @@ async def file_urls(
     urls = [url for url in given if url is not None]
     if len(urls) == len(keys):
         return urls
-    expires_at = expiry(expires_in_seconds)
-    links = [FileLink(key, expires_at, content_type, filename) for key in keys]
+    alike = FileLink("", expiry(expires_in_seconds), content_type, filename)
     start = f"{base_url.rstrip('/')}{FILES_PATH}/"
-    queries = signed_queries(links, secret)
-    return [f"{start}{quote(key)}?{query}" for key, query in zip(keys, queries, strict=True)]
+    queries = signed_queries(keys, alike, secret)
+    together = "".join(keys)
+    quoted = keys if quote(together) == together else list(map(quote, keys))
+    return [f"{start}{key}?{query}" for key, query in zip(quoted, queries, strict=True)]
 
 
 async def _as_named(key: str) -> LinkTarget | None:

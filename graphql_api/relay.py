@@ -48,17 +48,22 @@ def id_of(type_name: str, column: str) -> Computed:
 
 
 def _global_ids(type_name: str, keys: Column) -> Column | None:
-    """The ids of all these keys, encoded as one: Base64 makes four letters of each three bytes."""
+    """The ids of all these keys, encoded as one: Base64 makes four letters of each three bytes.
+
+    Where a key does not end with such three, bytes of nothing fill them up, and their letters are cut off.
+    """
     prefix, texts = f"{type_name}:", keys if set(map(type, keys)) == {str} else list(map(str, keys))
-    size = len(prefix) + _UUID_LENGTH
-    if size % 3 or set(map(len, texts)) != {_UUID_LENGTH}:
+    if set(map(len, texts)) != {_UUID_LENGTH}:
         return None
-    plain = (prefix + prefix.join(texts)).encode()
+    missing = -(len(prefix) + _UUID_LENGTH) % 3
+    size = len(prefix) + _UUID_LENGTH + missing
+    filler = "\0" * missing
+    plain = f"{prefix}{f'{filler}{prefix}'.join(texts)}{filler}".encode()
     if len(plain) != size * len(texts):
         return None
     text = binascii.b2a_base64(plain, newline=False).translate(_URL_SAFE).decode()
     step = size // 3 * 4
-    return [text[start : start + step] for start in range(0, len(text), step)]
+    return [text[start : start + step - missing] for start in range(0, len(text), step)]
 
 
 def parse_global_id(value: str) -> tuple[str, str] | None:

@@ -3,11 +3,10 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 from typing import Any, NamedTuple, TypeVar, cast
-from uuid import UUID
 
 from domain.pages import Order, Rows, read_page, read_pages
+from domain.sql import StoredId
 from graphql_api.context import Info
 from graphql_api.execution.ahead import ReadAhead, read_ahead
 from graphql_api.execution.selection import selected_columns
@@ -89,7 +88,7 @@ async def paginate_rows(
 
 
 async def paginate_rows_of(
-    parents: Sequence[UUID],
+    parents: Sequence[StoredId],
     parent_column: str,
     rows: Rows,
     kind: RowType[T],
@@ -108,16 +107,17 @@ async def paginate_rows_of(
     keyset = None if after is None else decode_keyset(after, order_by, kind.model)
     pages = await read_pages(rows, parent_column, parents, Order.parse(order_by), keyset, size + 1)
     cursor_kind = _keyset_cursors(order_by)
-    shown: list[Values] = [page[:size] for page in pages]
+    together: Values = [row for page in pages for row in page[:size]]
     if finish is not None:
-        finished = iter(await finish([row for page in shown for row in page], kind.names))
-        shown = [list(islice(finished, len(page))) for page in shown]
-    connections: list[Any] = [
-        RowConnection(
-            RowEdges(kind, rows_shown, kind.names, cursor_kind), len(page) > size, after is not None
-        )
-        for page, rows_shown in zip(pages, shown, strict=True)
-    ]
+        together = await finish(together, kind.names)
+    whole = RowEdges(kind, together, kind.names, cursor_kind)
+    connections: list[Any] = []
+    start = 0
+    for page in pages:
+        shown = together[start : start + min(len(page), size)]
+        edges = RowEdges(kind, shown, kind.names, cursor_kind, part_of=(whole, start))
+        connections.append(RowConnection(edges, len(page) > size, after is not None))
+        start += len(shown)
     return connections
 
 
@@ -127,10 +127,10 @@ def narrowed(rows: Rows, names: Sequence[str]) -> Rows:
 
 
 def replaced(rows: Values, place: int, values: Sequence[Any]) -> Values:
-    """The same rows with other values in one place."""
-    return [
-        (*row[:place], value, *row[place + 1 :]) for row, value in zip(map(tuple, rows), values, strict=True)
-    ]
+    """The same rows, of which there are some, with other values in one place."""
+    columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
+    columns[place] = values
+    return list(zip(*columns, strict=True))
 
 
 def row_edges(edges: RowEdges) -> list[Edge[T]]:

@@ -8,20 +8,25 @@ from collections import namedtuple
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
+from functools import cached_property, partial
 from operator import attrgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from strawberry.types import get_object_definition
 from strawberry.types.cast import TYPE_CAST_ATTRIBUTE
+from strawberry.utils.str_converters import to_camel_case
 from tortoise.models import Model
 from typing_extensions import override
 
 from domain.pages import Rows, columns_of
-from domain.sql import stored_moment
+from domain.sql import StoredId, stored_moment
 
 T = TypeVar("T")
 Column = Sequence[Any]
 Names = tuple[str, ...]
+
+ROW_TYPE_ATTRIBUTE = "_row_type"
+"""Where an object that is a row has its `RowType`."""
 
 _UNREAD = object()
 """In the place of a column that was not read: nothing can be made of it, by mistake either."""
@@ -79,6 +84,7 @@ class RowType(Generic[T]):
         /,
         **computed: Computed,
     ) -> None:
+        self.kind = kind
         self.columns = columns_of(columns)
         self.names: Names = tuple(name for name, _ in self.columns)
         self.model = model
@@ -87,7 +93,7 @@ class RowType(Generic[T]):
         self._values_of = attrgetter(*[column for _, column in self.columns])
         properties = {name: property(one.of_row) for name, one in computed.items()}
         # Strawberry looks on every object for what it might have been cast to.
-        namespace = {**properties, TYPE_CAST_ATTRIBUTE: None}
+        namespace = {**properties, TYPE_CAST_ATTRIBUTE: None, ROW_TYPE_ATTRIBUTE: self}
         made: Any = type(base.__name__, (base, kind), namespace)
         self.of: Callable[[Iterable[Any]], T] = partial(tuple.__new__, made)
         """Makes the object of the values of the columns."""
@@ -112,6 +118,19 @@ class RowType(Generic[T]):
             else:
                 return self.names
         return tuple(name for name in self.names if name in needed) or self.names[:1]
+
+    def columns_wanted(self, wants: Callable[[str], bool], *attributes: str) -> Names:
+        """The names of the columns behind these attributes and the fields that may be asked for, by name."""
+        # What has a resolver is no attribute: it may ask for any other.
+        return self.columns_behind(
+            {*attributes, *[attribute for name, attribute in self._fields if wants(name)]}
+        )
+
+    @cached_property
+    def _fields(self) -> list[tuple[str, str]]:
+        """The name of each field of the type, in GraphQL and in Python."""
+        fields = get_object_definition(self.kind, strict=True).fields
+        return [(one.graphql_name or to_camel_case(one.python_name), one.python_name) for one in fields]
 
     def partly(self, rows: Iterable[Sequence[Any]], names: Names) -> list[T]:
         """The objects of rows of which only these columns were read; no others may be asked for."""
@@ -155,6 +174,7 @@ class RowEdges(Sequence[RowEdge]):
         names: The names of these columns: of all, or of those that are selected.
         cursor_kind: How cursors are made.
         ahead: Values that were read ahead for all rows, by attribute; only whole pages are made of them.
+        part_of: The edges of all pages that were read together, and the place in them where these begin.
     """
 
     def __init__(
@@ -164,7 +184,11 @@ class RowEdges(Sequence[RowEdge]):
         names: Names,
         cursor_kind: CursorKind,
         ahead: Mapping[str, Column] | None = None,
+        part_of: "tuple[RowEdges, int] | None" = None,
     ) -> None:
+        self.part_of = part_of
+        self.built: dict[Any, list[Any] | None] = {}
+        """What was made of all of them for the parts: by what made it; None where it could not."""
         self.ahead: Mapping[str, Column] = ahead or {}
         self.kind = kind
         self.rows = rows
@@ -183,6 +207,12 @@ class RowEdges(Sequence[RowEdge]):
     @override
     def __iter__(self) -> Iterator[RowEdge]:
         return iter(self._made())
+
+    @property
+    def keys(self) -> list[StoredId]:
+        """The ids of the rows as they are stored."""
+        place = self.names.index(self.kind.computed["key"].columns[0])
+        return [row[place] for row in self.rows]
 
     def edge(self, place: int) -> RowEdge:
         """One of them, without those around it."""

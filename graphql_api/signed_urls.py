@@ -13,6 +13,9 @@ from urllib.parse import urlencode
 _PURPOSE = "framewise file link 1"
 """Keeps a signature of anything else that is made with the same secret from passing for one of a link."""
 
+_SIGNATURE_LENGTH = 43
+"""Letters of Base64 in which 32 bytes are written."""
+
 
 class LinkError(Exception):
     """Raised when a link gives no permission; ``str()`` says why and what to do."""
@@ -49,21 +52,22 @@ def signed_query(link: FileLink, secret: bytes) -> str:
     return urlencode({"expires": link.expires_at, **given, "signature": sign(link, secret)})
 
 
-def signed_queries(links: Sequence[FileLink], secret: bytes) -> list[str]:
-    """`signed_query` of links that differ in nothing but their keys, which takes a fraction of the time."""
-    if not links:
-        return []
-    first = links[0]
-    given = signed_query(first, secret)
+def signed_queries(keys: Sequence[str], alike: FileLink, secret: bytes) -> list[str]:
+    """`signed_query` of links to these keys, alike in all else, which takes a fraction of the time."""
+    given = signed_query(alike, secret)
     before_signature = given[: given.rindex("=") + 1]
     head = f"{json.dumps([_PURPOSE])[:-1]}, "
-    rest = [first.expires_at, first.content_type, first.filename, first.attachment]
+    rest = [alike.expires_at, alike.content_type, alike.filename, alike.attachment]
     tail = f", {json.dumps(rest)[1:]}"
-    queries = []
-    for link in links:
-        digest = hmac.digest(secret, f"{head}{json.dumps(link.key)}{tail}".encode(), hashlib.sha256)
-        queries.append(before_signature + urlsafe_b64encode(digest).rstrip(b"=").decode())
-    return queries
+    # No text of JSON has a quotation mark in it without a backslash before it.
+    told = json.dumps(keys)[2:-2].split('", "') if keys else []
+    digests = [hmac.digest(secret, f'{head}"{key}"{tail}'.encode(), hashlib.sha256) for key in told]
+    # With a byte of nothing after it, each takes whole letters, of which the last says nothing.
+    text = urlsafe_b64encode(b"".join([digest + b"\0" for digest in digests])).decode()
+    return [
+        before_signature + text[start : start + _SIGNATURE_LENGTH]
+        for start in range(0, len(text), _SIGNATURE_LENGTH + 1)
+    ]
 
 
 def check_query(key: str, query: Mapping[str, str], secret: bytes) -> FileLink:

@@ -47,8 +47,23 @@ class _Named(AsyncpgDBClient):
             return await super()._translate_exceptions(func, *args, **kwargs)
 
 
+class _PlainConnection(asyncpg.Connection):  # type: ignore[misc]
+    """A connection that is given back to the pool without a statement.
+
+    asyncpg would reset settings, listeners, cursors and advisory locks of the session after every query,
+    which takes as long as a short query. Nothing here has any beyond a transaction, and an open transaction
+    is rolled back all the same.
+    """
+
+    @override
+    def get_reset_query(self) -> str:
+        return ""
+
+
 class ResilientPostgresClient(_Named):
     """Tortoise's client with a pool that loses no connection, however a transaction ends."""
+
+    connection_class = _PlainConnection
 
     @override
     def acquire_connection(self) -> PoolConnectionWrapper[asyncpg.Connection]:

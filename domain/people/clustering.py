@@ -70,7 +70,6 @@ class _Linkage:
         rank[order] = np.arange(count)
         self._top = _joined_from_the_start(faces.people, rank, count)
         """Of each face the rank of the cluster that it began in."""
-        self._rank = rank
         starts, members = np.unique(self._top, return_inverse=True)
         self._ids = starts
         """Rank of each active cluster, ascending: its smallest key's."""

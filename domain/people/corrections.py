@@ -28,12 +28,10 @@ class Correction:
     Attributes:
         person: The person as it is now; None where it is gone (all of its appearances were taken from it).
         change_id: For `undo_person_change`; None where nothing had to be changed.
-        people_ids: Everybody the change is about, present or gone.
     """
 
     person: Person | None
     change_id: UUID | None
-    people_ids: tuple[UUID, ...]
 
 
 async def update_person(owner_id: UUID, user_id: UUID, person_id: UUID, data: PersonalData) -> Correction:
@@ -58,7 +56,7 @@ async def update_person(owner_id: UUID, user_id: UUID, person_id: UUID, data: Pe
             check_birth_date(born, await _first_recorded(draft, "person_id", [person_id]))
         person.update(cleaned)
         if not draft.cells():
-            return Correction(await person_now(draft.connection, person_id), None, (person_id,))
+            return Correction(await person_now(draft.connection, person_id), None)
         return await _commit(draft, user_id, ChangeKind.EDITED, [person_id], person_id)
 
 
@@ -195,9 +193,8 @@ async def undo_person_change(owner_id: UUID, user_id: UUID, change_id: UUID) -> 
     async with _draft(owner_id) as draft:
         entry = await undo(draft, user_id, change_id)
         about = await ChangedPerson.filter(change_id=entry.id).using_db(draft.connection).order_by("id")
-        ids = tuple(one.person_id for one in about)
-        present = next((id_ for id_ in ids if draft.people.get(id_) is not None), None)
-        return Correction(await person_now(draft.connection, present), entry.id, ids)
+        present = next((one.person_id for one in about if draft.people.get(one.person_id) is not None), None)
+        return Correction(await person_now(draft.connection, present), entry.id)
 
 
 @asynccontextmanager
@@ -218,7 +215,7 @@ async def _commit(
 ) -> Correction:
     change: PersonChange | None = await commit_change(draft, user_id, kind, people, also_pinned=also_pinned)
     person = await person_now(draft.connection, person_id)
-    return Correction(person, None if change is None else change.id, tuple(people))
+    return Correction(person, None if change is None else change.id)
 
 
 async def _merge(

@@ -18,6 +18,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from domain.people.assignment import NOBODY, assign
 from domain.people.clustering import Faces, cluster
 from domain.people.components import Components
+from domain.people.embeddings import joined_embeddings
 from domain.people.register import RegisterState
 from domain.sql import fetch_rows, stored_json, stored_uuid, stored_uuid_or_none
 from storage.cancellation import run_blocking
@@ -256,8 +257,7 @@ def forget_faces(owner_id: UUID) -> None:
 
 def _take_rows(copy: KnownFaces, rows: Sequence[Mapping[str, Any]]) -> None:
     known: dict[str, str] = {}
-    embeddings = np.frombuffer(b"".join(row["embedding"] for row in rows), "<f4").reshape(len(rows), -1)
-    copy.take([_face(row, known) for row in rows], embeddings)
+    copy.take([_face(row, known) for row in rows], joined_embeddings([row["embedding"] for row in rows]))
 
 
 def _face(row: Mapping[str, Any], known: dict[str, str]) -> Face:

@@ -8,7 +8,7 @@ from uuid import UUID
 from domain.pages import Rows
 from domain.people.names import name_key
 from domain.people.personal_data import MAX_NAME_KEY_LENGTH
-from domain.sql import fetch_values, in_batches, stored_uuid
+from domain.sql import StoredId, among, fetch_values, in_batches, stored_uuid
 
 SEEN_IN = (
     """JOIN (SELECT DISTINCT person_id, video_id FROM appearances) AS seen ON seen.video_id = videos.id"""
@@ -103,13 +103,10 @@ async def people_of_tracks(
     return found
 
 
-async def read_faces(appearance_ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, int]]:
-    """The analysis and the track of each of these appearances that are there."""
+async def read_faces(appearance_ids: Sequence[StoredId]) -> dict[StoredId, tuple[StoredId, int]]:
+    """The analysis and the track of each of these appearances that are there, all ids as they are stored."""
     if not appearance_ids:
         return {}
-    rows = await fetch_values(
-        "SELECT id, analysis_id, track_id FROM appearances "  # noqa: S608 - likewise
-        f"WHERE id IN ({', '.join('?' * len(appearance_ids))})",
-        *appearance_ids,
-    )
-    return {stored_uuid(row[0]): (stored_uuid(row[1]), row[2]) for row in rows}
+    condition, values = among("id", appearance_ids)
+    sql = f"SELECT id, analysis_id, track_id FROM appearances WHERE {condition}"  # noqa: S608 - likewise
+    return {row[0]: (row[1], row[2]) for row in await fetch_values(sql, *values)}

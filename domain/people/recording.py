@@ -13,6 +13,7 @@ from tortoise.transactions import in_transaction
 
 from domain.analyses.models import Analysis
 from domain.leases import Lease
+from domain.people.embeddings import joined_embeddings
 from domain.people.inheritance import Decisions, Look, read_decisions
 from domain.people.journal import let_go, subjects_held
 from domain.people.known_faces import Face, KnownFaces, forget_faces, known_faces
@@ -193,8 +194,7 @@ class _Recording:
             finished = [sighting.track_id for sighting in sightings if sighting.is_final]
             await self._remove_unfinished(connection, changes, finished)
         faces = [self._face(row) for row in changes.moved]
-        vectors = np.frombuffer(b"".join(row.embedding for row in changes.moved), "<f4")
-        vectors = vectors.reshape(len(faces), -1) if faces else np.empty((0, 0), np.float32)
+        vectors = joined_embeddings([row.embedding for row in changes.moved])
         given, news = await run_blocking(copy.change, faces, vectors, changes.removed)
         await self._write(connection, owner_id, state, changes, given, news)
         if changes.removed:

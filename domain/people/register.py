@@ -9,6 +9,7 @@ from uuid import UUID
 import numpy as np
 from tortoise.backends.base.client import BaseDBAsyncClient
 
+from domain.people.embeddings import joined_embeddings
 from domain.people.models import Person
 from domain.sql import fetch_rows, in_batches, placeholders, stored_uuid, write_many
 from storage.cancellation import run_blocking
@@ -131,8 +132,7 @@ def _cover(person: Person, rows: Sequence[dict[str, Any]]) -> UUID:
 
 def _changed_similarities(rows: Sequence[dict[str, Any]]) -> list[tuple[float, UUID]]:
     rows = sorted(rows, key=lambda row: row["id"])
-    vectors = np.frombuffer(b"".join(row["embedding"] for row in rows), "<f4").reshape(len(rows), -1)
-    vectors = vectors.astype(np.float64)
+    vectors = joined_embeddings([row["embedding"] for row in rows]).astype(np.float64)
     if len(rows) == 1:
         similarities = np.ones(1)
     else:

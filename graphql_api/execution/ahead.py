@@ -7,19 +7,22 @@ and the page is made by columns. Otherwise the resolvers of the objects do it, a
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
-from uuid import UUID
 
 import strawberry
 from graphql import GraphQLField
 from graphql.execution.values import get_argument_values
 
 from domain.errors import UserFacingError
+from domain.sql import StoredId
 from graphql_api.execution.plans import Plan
 from graphql_api.execution.selection import PlannedInfo
 from graphql_api.rows import Column, RowEdges
 
 ReadAhead = Callable[..., Awaitable[Column]]
-"""Reads the values of a field for all objects of a page; called with their keys and the field's arguments."""
+"""Reads the values of a field for all objects of a page; called with their keys and the field's arguments.
+
+The keys are as they are stored.
+"""
 
 
 async def read_ahead(
@@ -37,7 +40,7 @@ async def read_ahead(
     if plan is None:
         return {}
     found: dict[str, Column] = {}
-    keys: list[UUID] | None = None
+    keys: list[StoredId] | None = None
     try:
         for nodes in _plans_of_nodes(plan):
             for attribute, group in nodes.ahead:
@@ -45,7 +48,7 @@ async def read_ahead(
                 field: GraphQLField = nodes.kind.fields[node.name.value]
                 arguments = get_argument_values(field, node, raw.all_variables())
                 # Without such a field the keys may not have been read.
-                keys = keys or [edge.node.key for edge in edges]
+                keys = keys or edges.keys
                 found[attribute] = await readers[node.name.value](keys, **arguments)
     except UserFacingError:
         return {}  # the resolvers will raise it where it belongs

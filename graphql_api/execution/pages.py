@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphql_api.execution.attributes import Admission
 from graphql_api.execution.shapes import NotPlainError, Shape
-from graphql_api.rows import Column, Computed, Names, RowEdges, RowType
+from graphql_api.rows import ROW_TYPE_ATTRIBUTE, Column, Computed, CursorKind, Names, RowEdges, RowType
 from graphql_api.scalars import serialize_datetime
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ _Columns = Mapping[str, Column]
 _MakeColumn = Callable[[RowEdges, _Columns], Column]
 
 _MAX_BUILDERS = 16
+_NO_CURSORS = CursorKind((), str)
 _TEXT_LENGTHS = {len("2026-01-02T03:04:05Z"), len("2026-01-02T03:04:05.123456Z")}
 
 
@@ -39,13 +40,60 @@ class PageBuilder:
         """The results of all edges; None if they have to be made one by one."""
         if not edges:
             return []
+        if edges.part_of is not None:
+            whole, start = edges.part_of
+            made = self._of_whole(whole)
+            if made is not None:
+                return made[start : start + len(edges)]
+        return self._make(edges)
+
+    def _of_whole(self, whole: RowEdges) -> list[Any] | None:
+        """The results of pages that were read together, which are made when the first is asked for."""
+        if self not in whole.built:
+            try:
+                whole.built[self] = self._make(whole)
+            except Exception:
+                whole.built[self] = None  # the page that it is about will tell
+        return whole.built[self]
+
+    def _make(self, edges: RowEdges) -> list[Any] | None:
         key = (edges.kind, edges.names, (*edges.cursor_kind.attributes, *edges.ahead))
         if key not in self._builders:
             if len(self._builders) >= _MAX_BUILDERS:
                 return None
-            self._builders[key] = _make_builder(self._plan, edges)
+            writer = _Writer(edges)
+            self._builders[key] = writer.build(lambda: writer.edge(self._plan))
         build = self._builders[key]
         return None if build is None else build(edges)
+
+
+class ObjectsBuilder:
+    """Makes the results of a selection on objects that are whole rows, each once however often it is there.
+
+    Args:
+        plan: How to execute the selection on one object; nothing of it is left to graphql-core.
+    """
+
+    def __init__(self, plan: "Plan") -> None:
+        self._plan = plan
+        self._builders: dict[RowType[Any], Build | None] = {}
+
+    def results(self, objects: Column) -> Column | None:
+        """The results of all objects; None if they have to be made one by one."""
+        kinds = set(map(type, objects))
+        kind = getattr(kinds.pop(), ROW_TYPE_ATTRIBUTE, None) if len(kinds) == 1 else None
+        if kind is None:
+            return None
+        distinct = {id(one): one for one in objects}
+        edges = RowEdges(kind, list(distinct.values()), kind.names, _NO_CURSORS)
+        if kind not in self._builders:
+            writer = _Writer(edges)
+            self._builders[kind] = writer.build(lambda: writer.node(self._plan))
+        build = self._builders[kind]
+        if build is None:
+            return None
+        made = dict(zip(distinct, build(edges), strict=True))
+        return [made[id(one)] for one in objects]
 
 
 class _Writer:
@@ -53,12 +101,34 @@ class _Writer:
 
     def __init__(self, sample: RowEdges) -> None:
         self._sample = sample
-        self.names: dict[str, Any] = {}
-        self.columns: list[_MakeColumn] = []
+        self._names: dict[str, Any] = {}
+        self._columns: list[_MakeColumn] = []
+
+    def build(self, write: Callable[[], str]) -> Build | None:
+        """What makes the results of rows like the sample by this expression; None if that cannot be."""
+        try:
+            expression = write()
+        except NotPlainError:
+            return None
+        makers, names = self._columns, self._sample.names
+        values = ", ".join(["_", *[f"v{number}" for number in range(len(makers))]])
+        source = f"def build(columns): return [{expression} for {values} in zip(*columns)]"
+        exec(compile(source, "<page>", "exec"), self._names)  # noqa: S102 - see the class
+        build: Callable[[list[Column]], list[Any]] = self._names["build"]
+
+        def build_page(edges: RowEdges) -> list[Any]:
+            columns = dict(zip(names, zip(*edges.rows, strict=True), strict=True))
+            return build([edges.rows, *[make(edges, columns) for make in makers]])
+
+        return build_page
 
     def edge(self, plan: "Plan") -> str:
         """The expression of an edge."""
         return self._object(plan, self._sample.edge(0), self._of_edge)
+
+    def node(self, plan: "Plan") -> str:
+        """The expression of an object without an edge."""
+        return self._object(plan, self._sample.edge(0).node, self._of_node)
 
     def _object(self, plan: "Plan", sample: Any, of_attribute: Callable[[str, Shape], str]) -> str:
         Admission(plan.kind).admit(sample)
@@ -70,7 +140,7 @@ class _Writer:
 
     def _of_edge(self, attribute: str, shape: Shape) -> str:
         if attribute == "node" and shape.below is not None:
-            return self._object(shape.below, self._sample.edge(0).node, self._of_node)
+            return self.node(shape.below)
         if attribute == "cursor":
             return self._column(self._cursors(shape))
         raise NotPlainError
@@ -91,32 +161,13 @@ class _Writer:
         return make_all
 
     def _column(self, make: _MakeColumn) -> str:
-        self.columns.append(make)
-        return f"v{len(self.columns) - 1}"
+        self._columns.append(make)
+        return f"v{len(self._columns) - 1}"
 
     def _value(self, value: Any) -> str:
-        name = f"k{len(self.names)}"
-        self.names[name] = value
+        name = f"k{len(self._names)}"
+        self._names[name] = value
         return name
-
-
-def _make_builder(plan: "Plan", sample: RowEdges) -> Build | None:
-    writer = _Writer(sample)
-    try:
-        expression = writer.edge(plan)
-    except NotPlainError:
-        return None
-    makers, names = writer.columns, sample.names
-    values = ", ".join(["_", *[f"v{number}" for number in range(len(makers))]])
-    source = f"def build(columns): return [{expression} for {values} in zip(*columns)]"
-    exec(compile(source, "<page>", "exec"), writer.names)  # noqa: S102 - see `_Writer`
-    build: Callable[[list[Column]], list[Any]] = writer.names["build"]
-
-    def build_page(edges: RowEdges) -> list[Any]:
-        columns = dict(zip(names, zip(*edges.rows, strict=True), strict=True))
-        return build([edges.rows, *[make(edges, columns) for make in makers]])
-
-    return build_page
 
 
 def _value_column(kind: RowType[Any], attribute: str) -> Callable[[_Columns], Column]:
@@ -166,7 +217,8 @@ def _enum_results(computed: Computed, results: Mapping[Any, Any]) -> Callable[[_
 def _results(shape: Shape, values: Column) -> Column:
     if shape.all_same is not None and shape.all_same(values):
         return values
-    return list(map(shape.convert, values))
+    made = None if shape.convert_all is None else shape.convert_all(values)
+    return list(map(shape.convert, values)) if made is None else made
 
 
 def moment_texts(stored: Column) -> Column | None:

@@ -10,7 +10,7 @@ from graphql.type import is_leaf_type, is_list_type, is_non_null_type, is_object
 
 from graphql_api.execution.attributes import AHEAD_PREFIX, attribute_of, can_build, read_ahead_attribute
 from graphql_api.execution.builders import PlainField, make_builder
-from graphql_api.execution.pages import PageBuilder
+from graphql_api.execution.pages import ObjectsBuilder, PageBuilder
 from graphql_api.execution.shapes import Convert, Shape, leaf_shape, list_shape, object_shape
 
 if TYPE_CHECKING:
@@ -216,5 +216,7 @@ def _shape(
         return leaf_shape(inner, nullable)
     if is_object_type(inner):
         plan = find_plan(plans, executor, inner, group, in_page=in_page)
-        return None if plan is None or plan.rest else object_shape(plan, nullable)
+        if plan is None or plan.rest:
+            return None
+        return object_shape(plan, nullable, ObjectsBuilder(plan).results)
     return None

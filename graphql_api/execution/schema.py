@@ -1,6 +1,7 @@
 """The schema class: Strawberry's, with documents that are checked once and errors made for clients."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -33,6 +34,31 @@ from graphql_api.trusted_documents import TrustedDocuments, TrustedDocumentsErro
 
 MAX_COERCION_ERRORS = 5
 """Most mistakes in the variables that are told; each shows the value that it is about, which may be large."""
+
+
+@dataclass(eq=False, slots=True)
+class AskedOperation:
+    """What is executed: an operation of a document, and with what.
+
+    Args:
+        query: The document as it was sent.
+        checked: The same, without mistakes.
+        name: Of the operation; None if it has none.
+        variables: As they were sent.
+        context: Of the request.
+        root_value: Of the operation.
+        extensions: That were sent with it.
+        pieces: If given, it is done in these.
+    """
+
+    query: str
+    checked: CheckedDocument
+    name: str | None
+    variables: dict[str, Any] | None
+    context: Any
+    root_value: Any
+    extensions: dict[str, Any] | None
+    pieces: Pieces | None = None
 
 
 class ApiSchema(strawberry.Schema):
@@ -107,91 +133,83 @@ class ApiSchema(strawberry.Schema):
         extensions, error = self.cost(checked, operation_name, variable_values)
         if error is not None:
             return self._refused([error])
-        asked = (checked, variable_values, context_value, root_value, operation_name, operation_extensions)
+        operation = AskedOperation(
+            query or "",
+            checked,
+            operation_name,
+            variable_values,
+            context_value,
+            root_value,
+            operation_extensions,
+        )
         if not _is_heavy(checked, operation_name, extensions):
-            return await self._answered(query or "", extensions, *asked)
-        async with self.lane.place(context_value) as pieces:
-            return await self._answered(query or "", extensions, *asked, pieces)
+            return await self._answered(operation, extensions)
+        async with self.lane.place(context_value) as operation.pieces:
+            return await self._answered(operation, extensions)
 
     async def _answered(
-        self,
-        query: str,
-        result_extensions: dict[str, Any] | None,
-        checked: CheckedDocument,
-        variables: dict[str, Any] | None,
-        context: Any,
-        root_value: Any,
-        operation_name: str | None,
-        extensions: dict[str, Any] | None,
-        pieces: Pieces | None = None,
+        self, operation: AskedOperation, result_extensions: dict[str, Any] | None
     ) -> ExecutionResult:
         try:
-            if operation_name in checked.introspecting:
-                result = await self._introspection.answer(query, checked.document, operation_name, variables)
-            else:
-                result = await self._executed(
-                    checked, variables, context, root_value, operation_name, extensions, pieces
+            if operation.name in operation.checked.introspecting:
+                result = await self._introspection.answer(
+                    operation.query, operation.checked.document, operation.name, operation.variables
                 )
+            else:
+                result = await self._executed(operation)
         except Exception as error:
             return self._refused([GraphQLError(str(error), original_error=error)])
         return self._result(result, result_extensions)
 
-    async def _executed(
-        self,
-        checked: CheckedDocument,
-        variables: dict[str, Any] | None,
-        context: Any,
-        root_value: Any,
-        operation_name: str | None,
-        extensions: dict[str, Any] | None,
-        pieces: Pieces | None,
-    ) -> GraphQLExecutionResult:
+    async def _executed(self, operation: AskedOperation) -> GraphQLExecutionResult:
+        checked = operation.checked
         options: dict[str, Any] = {
-            "operation_name": operation_name,
+            "root_value": operation.root_value,
+            "context_value": operation.context,
+            "operation_name": operation.name,
             "is_awaitable": optimized_is_awaitable,
             "document_plans": checked.plans,
-            "operation_extensions": extensions,
+            "operation_extensions": operation.extensions,
             "max_coercion_errors": MAX_COERCION_ERRORS,
             "hide_suggestions": self.hides_names,
-            "pieces": pieces,
+            "pieces": operation.pieces,
         }
-        coerced = self._coerced(checked, operation_name, variables)
-        root = None if coerced is None else checked.plans.root(operation_name, coerced.coerced)
+        coerced = self._coerced(operation)
+        root = None if coerced is None else checked.plans.root(operation.name, coerced.coerced)
         if root is not None and coerced is not None:
 
             def take_over(root: RootPlan, outcome: Awaitable[Any]) -> Awaitable[GraphQLExecutionResult]:
                 executor: Any = CompilingExecutor.build(
-                    self._schema, checked.document, root_value, context, variables, **options
+                    self._schema, checked.document, raw_variable_values=operation.variables, **options
                 )
                 taken: Awaitable[GraphQLExecutionResult] = executor.finish_root(root, outcome)
                 return taken
 
-            return await root.execute(root_value, context, coerced, extensions, take_over)
+            return await root.execute(
+                operation.root_value, operation.context, coerced, operation.extensions, take_over
+            )
         return await await_maybe(
             execute(
                 self._schema,
                 checked.document,
-                root_value=root_value,
-                context_value=context,
-                variable_values=variables,
+                variable_values=operation.variables,
                 executor_class=CompilingExecutor,
                 **options,
             )
         )
 
-    def _coerced(
-        self, checked: CheckedDocument, operation_name: str | None, variables: dict[str, Any] | None
-    ) -> VariableValues | None:
+    def _coerced(self, operation: AskedOperation) -> VariableValues | None:
         """The variables of an operation for which there may be a plan; None if they are wrong."""
+        checked = operation.checked
         if not checked.plans.has_roots:
             return None
-        definitions = find_operation(checked.document, operation_name).variable_definitions
+        definitions = find_operation(checked.document, operation.name).variable_definitions
         if not definitions:
             return VariableValues({}, {})
         coerced = get_variable_values(
             self._schema,
             definitions,
-            variables or {},
+            operation.variables or {},
             max_errors=MAX_COERCION_ERRORS,
             hide_suggestions=self.hides_names,
         )

@@ -1,10 +1,11 @@
 """What a resolver can know of the selection below its field before it reads anything."""
 
 from collections.abc import Callable
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import strawberry
-from graphql import FieldNode, FragmentSpreadNode, get_nullable_type, is_object_type
+from graphql import FieldNode, FragmentSpreadNode, GraphQLResolveInfo, get_nullable_type, is_object_type
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.execution.values import VariableValues
 from strawberry.schema.schema import _OperationContextAwareGraphQLResolveInfo
@@ -63,10 +64,18 @@ def selected_columns(info: strawberry.Info[Any, Any], kind: RowType[Any], cursor
     return kind.names if attributes is None else kind.columns_behind(attributes)
 
 
-def selects(info: strawberry.Info[Any, Any], field_name: str) -> bool:
-    """Whether the operation asks for a field of this name anywhere, of whatever type; fragments followed."""
-    raw = info._raw_info
+def wants_of(info: strawberry.Info[Any, Any]) -> Wants:
+    """Whether the operation asks for a field of this name anywhere, of whatever type."""
+    if info.context.is_websocket:
+        return everything  # its loaders are those of other operations, too
+    names = cache(partial(_field_names, info._raw_info))
+    return lambda field_name: field_name in names()
+
+
+def _field_names(raw: GraphQLResolveInfo[Any]) -> set[str]:
+    """The names of all fields that the operation asks for; fragments followed."""
     waiting: list[Any] = [raw.operation.selection_set]
+    names: set[str] = set()
     spread: set[str] = set()
     while waiting:
         for node in waiting.pop().selections:
@@ -75,11 +84,11 @@ def selects(info: strawberry.Info[Any, Any], field_name: str) -> bool:
                     spread.add(node.name.value)
                     waiting.append(raw.fragments[node.name.value].selection_set)
                 continue
-            if isinstance(node, FieldNode) and node.name.value == field_name:
-                return True
+            if isinstance(node, FieldNode):
+                names.add(node.name.value)
             if node.selection_set is not None:
                 waiting.append(node.selection_set)
-    return False
+    return names
 
 
 def everything(_field_name: str) -> bool:

@@ -64,6 +64,7 @@ class Shape:
         usual: What makes the results of values of one class, which is never null.
         results: The results of values that are known beforehand.
         all_same: Whether all these values are their own results; it may say no of some that are.
+        convert_all: Makes the results of many values at once; None if they have to be made one by one.
         below: How the object, or each object of the list, is executed.
     """
 
@@ -72,6 +73,7 @@ class Shape:
     usual: tuple[type, Convert] | None = None
     results: Mapping[Any, Any] | None = None
     all_same: Callable[[Column], bool] | None = None
+    convert_all: Callable[[Column], Column | None] | None = None
     below: "Plan | None" = None
 
 
@@ -117,14 +119,16 @@ def _are_plain(plain: _Plain, nullable: bool, values: Column) -> bool:
     return not present or are_in_range is None or are_in_range(present)
 
 
-def object_shape(plan: "Plan", nullable: bool) -> Shape:
-    """The shape of an object that nothing but this plan executes."""
+def object_shape(
+    plan: "Plan", nullable: bool, convert_all: Callable[[Column], Column | None] | None = None
+) -> Shape:
+    """The shape of an object that nothing but this plan executes, and what makes the results of many."""
     build = plan.build  # refuses null
 
     def convert(value: Any) -> Any:
         return None if value is None else build(value)
 
-    return Shape(convert if nullable else build, below=plan)
+    return Shape(convert if nullable else build, convert_all=convert_all, below=plan)
 
 
 def list_shape(

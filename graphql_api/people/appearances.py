@@ -10,10 +10,10 @@ import strawberry
 
 from domain.pages import read_all
 from domain.people import models
-from domain.sql import stored_flag, stored_uuid, stored_uuid_or_none
+from domain.sql import StoredId, stored_flag, stored_uuid, stored_uuid_or_none
 from graphql_api.analyses.types import Analysis, load_analyses
 from graphql_api.context import Context, Info
-from graphql_api.execution.selection import Wants, everything, selects
+from graphql_api.execution.selection import Wants, everything, wants_of
 from graphql_api.fields import field
 from graphql_api.links import source_link
 from graphql_api.people.crops import crop_urls
@@ -21,7 +21,7 @@ from graphql_api.people.persons import Person, load_person
 from graphql_api.relay import Connection, Node, id_of
 from graphql_api.row_pages import Values, paginate_rows_of
 from graphql_api.rows import Computed, Names, RowType, moment_of
-from graphql_api.videos import Video, load_videos
+from graphql_api.videos import Video, read_videos
 
 
 @strawberry.type(description="A face followed through a part of a video.")
@@ -58,7 +58,7 @@ class Appearance(Node):
     async def person(self, info: Info) -> Person | None:
         if self.person_key is None:
             return None
-        return await load_person(info.context, self.person_key, partial(selects, info))
+        return await load_person(info.context, self.person_key, wants_of(info))
 
 
 APPEARANCE_ROWS = RowType(
@@ -88,31 +88,31 @@ APPEARANCE_ROWS = RowType(
 )
 """How rows become appearances, once `_finish` has filled in what is not in the table."""
 
-_VIDEO, _ANALYSIS, _TRACK, _FIRST, _LAST = map(
+_VIDEO, _ANALYSIS, _TRACK, _FIRST, _LAST, _CROP_URL, _SHOWN_VIDEO, _VIDEO_URL = map(
     APPEARANCE_ROWS.names.index,
-    ("stored_video_id", "stored_analysis_id", "track_id", "first_seconds", "last_seconds"),
-)
-_FILLED_IN = -3
-"""The last columns: `crop_url`, `video`, `video_url`."""
+    (
+        "stored_video_id", "stored_analysis_id", "track_id", "first_seconds", "last_seconds",
+        "crop_url", "video", "video_url",
+    ),
+)  # fmt: skip
 
 
 async def _finish(context: Context, wants: Wants, rows: Values, _names: Names) -> Values:
     """The rows with what is asked for of links and videos, which are read together."""
-    crops: Sequence[str | None] = [None] * len(rows)
+    if not rows:
+        return rows
+    columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
     if wants("cropUrl"):
-        crops = await crop_urls(context, [(stored_uuid(row[_ANALYSIS]), row[_TRACK]) for row in rows])
-    videos: dict[Any, Video] = {}
-    urls: dict[Any, str | None] = {}
-    if rows and (wants("video") or wants("videoUrl")):
-        keys = {stored: stored_uuid(stored) for stored in {row[_VIDEO] for row in rows}}
-        found = await load_videos(list(keys.values()), context.user_id)
-        videos = {stored: found[key] for stored, key in keys.items()}
+        faces = zip(columns[_ANALYSIS], columns[_TRACK], strict=True)
+        columns[_CROP_URL] = await crop_urls(context, faces)
+    if wants("video") or wants("videoUrl"):
+        seen = list(set(columns[_VIDEO]))
+        videos = await read_videos(seen, context.user_id, everything if wants("videoUrl") else wants)
+        columns[_SHOWN_VIDEO] = [videos.get(stored) for stored in columns[_VIDEO]]
     if wants("videoUrl"):
         urls = {stored: await _source_link(context, video) for stored, video in videos.items()}
-    return [
-        (*row[:_FILLED_IN], crop, videos.get(row[_VIDEO]), _moment_url(urls.get(row[_VIDEO]), row))
-        for row, crop in zip(map(tuple, rows), crops, strict=True)
-    ]
+        columns[_VIDEO_URL] = [_moment_url(urls.get(row[_VIDEO]), row) for row in rows]
+    return list(zip(*columns, strict=True))
 
 
 async def _source_link(context: Context, video: Video) -> str | None:
@@ -127,7 +127,7 @@ def _moment_url(url: str | None, row: Sequence[Any]) -> str | None:
 async def appearances_of_people(
     context: Context,
     wants: Wants,
-    keys: Sequence[UUID],
+    keys: Sequence[StoredId],
     first: int | None = None,
     after: str | None = None,
 ) -> list[Connection[Appearance]]:
@@ -147,7 +147,7 @@ async def load_appearances(
     context: Context, keys: Sequence[UUID], wants: Wants = everything
 ) -> dict[UUID, Appearance]:
     """The viewer's appearances with these keys."""
-    rows = await read_all(APPEARANCE_ROWS.rows.where_in("id", keys).of_owner(context.user_id))
+    rows = await read_all(APPEARANCE_ROWS.rows.with_ids(keys).of_owner(context.user_id))
     found = await _finish(context, wants, rows, APPEARANCE_ROWS.names)
     return {appearance.key: appearance for appearance in map(APPEARANCE_ROWS.of, found)}
 

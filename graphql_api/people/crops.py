@@ -1,13 +1,13 @@
 """Links to the crops of faces."""
 
 from collections.abc import Iterable
-from uuid import UUID
 
 from domain.analyses.files import face_key
+from domain.sql import StoredId
 from graphql_api.context import Context
 from graphql_api.links import links
 
-Face = tuple[UUID, int]
+Face = tuple[StoredId, int]
 """The analysis and the track."""
 
 NO_FACE_URL = (

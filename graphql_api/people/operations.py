@@ -18,7 +18,7 @@ from domain.people.personal_data import PersonalData
 from domain.people.undoing import ChangedSinceError
 from graphql_api.context import Info
 from graphql_api.errors import Payload
-from graphql_api.execution.selection import selects
+from graphql_api.execution.selection import wants_of
 from graphql_api.fields import field, mutation
 from graphql_api.people.appearances import appearances_of_people
 from graphql_api.people.changes import PersonChange, load_change
@@ -101,7 +101,7 @@ class PeopleQueries(SuggestionQueries):
     @field("One of your people; null if you have none with this id.", signed_in=True)
     async def person(self, info: Info, id: strawberry.ID) -> Person | None:
         key = find_uuid(id, "Person")
-        return None if key is None else await load_person(info.context, key, partial(selects, info))
+        return None if key is None else await load_person(info.context, key, wants_of(info))
 
     @field("The people seen in your videos.", signed_in=True)
     async def people(
@@ -124,7 +124,7 @@ class PeopleQueries(SuggestionQueries):
             seen_to=wanted.seen_to,
             unnamed=wanted.unnamed,
         )
-        order = order_by or PersonOrder.NEWEST
+        order, wants = order_by or PersonOrder.NEWEST, wants_of(info)
         return await paginate_rows(
             info,
             rows,
@@ -133,9 +133,9 @@ class PeopleQueries(SuggestionQueries):
             after=after,
             order_by=_ORDER_COLUMNS[order],
             order_expression=NAME_KEY if order is PersonOrder.NAME else None,
-            finish=partial(finish_people, info.context, partial(selects, info)),
+            finish=partial(finish_people, info.context, wants),
             readers={
-                "appearances": partial(appearances_of_people, info.context, partial(selects, info)),
+                "appearances": partial(appearances_of_people, info.context, wants),
                 "videos": videos_of_people,
             },
         )
@@ -225,7 +225,7 @@ def _appearance_keys(ids: Sequence[strawberry.ID]) -> list[UUID]:
 
 
 async def _payload(info: Info, done: Correction) -> PersonPayload:
-    context, wants = info.context, partial(selects, info)
+    context, wants = info.context, wants_of(info)
     person = None if done.person is None else await load_person(context, done.person.id, wants)
     change = None
     if done.change_id is not None and wants("change"):

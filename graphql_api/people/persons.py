@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -14,9 +13,9 @@ from domain.people.lists import SEEN_IN, people_of_tracks, read_faces
 from domain.people.models import Sex
 from domain.people.name_order import NAME_KEY
 from domain.people.presence import read_presence
-from domain.sql import stored_uuid, stored_uuid_or_none
+from domain.sql import StoredId, stored_uuid
 from graphql_api.context import Context, Info
-from graphql_api.execution.selection import Wants, everything, selects
+from graphql_api.execution.selection import Wants, everything, wants_of
 from graphql_api.fields import field
 from graphql_api.people.crops import crop_urls
 from graphql_api.people.presence import Presence
@@ -58,7 +57,7 @@ class Person(Node):
         from graphql_api.people.appearances import appearances_of_people
 
         async def load(keys: list[UUID]) -> Sequence[Connection[LazyAppearance]]:
-            return await appearances_of_people(info.context, partial(selects, info), keys, first, after)
+            return await appearances_of_people(info.context, wants_of(info), keys, first, after)
 
         return await info.context.loader(f"appearances {first} {after}", load).load(self.key)
 
@@ -127,7 +126,7 @@ async def finish_people(context: Context, wants: Wants, rows: Values, names: Nam
         return rows
     place = names.index("crop_url")
     # Not by the same statement: it would look up the appearance of each row that it sorts.
-    covers = [stored_uuid_or_none(row[place]) for row in rows]
+    covers = [row[place] for row in rows]
     faces = await read_faces([cover for cover in covers if cover is not None])
     urls = await crop_urls(context, [None if cover is None else faces.get(cover) for cover in covers])
     return replaced(rows, place, urls)
@@ -139,7 +138,7 @@ async def load_people(
     """The viewer's people with these keys; None for those that are not there."""
 
     async def load(wanted: list[UUID]) -> Sequence[Person | None]:
-        rows = await read_all(PERSON_ROWS.rows.where_in("id", wanted).of_owner(context.user_id))
+        rows = await read_all(PERSON_ROWS.rows.with_ids(wanted).of_owner(context.user_id))
         finished = await finish_people(context, wants, rows, PERSON_ROWS.names)
         found = {person.key: person for person in map(PERSON_ROWS.of, finished)}
         return [found.get(key) for key in wanted]
@@ -160,7 +159,7 @@ async def person_of_track(info: Info, analysis_key: UUID, track_id: int) -> Pers
     async def load(tracks: list[tuple[UUID, int]]) -> Sequence[Person | None]:
         people = await people_of_tracks(context.user_id, tracks)
         keys = list(dict.fromkeys(people.values()))
-        found = dict(zip(keys, await load_people(context, keys, partial(selects, info)), strict=True))
+        found = dict(zip(keys, await load_people(context, keys, wants_of(info)), strict=True))
         return [found.get(people.get(track, _NOBODY)) for track in tracks]
 
     return await context.loader("person of track", load).load((analysis_key, track_id))
@@ -176,7 +175,7 @@ _SEEN_VIDEO_ROWS = RowType(
 
 
 async def videos_of_people(
-    keys: Sequence[UUID], first: int | None = None, after: str | None = None
+    keys: Sequence[StoredId], first: int | None = None, after: str | None = None
 ) -> list[Connection[Video]]:
     """The same page of the videos of each of these people of the viewer."""
     rows = Rows(VIDEO_ROWS.model, _SEEN_VIDEO_ROWS.columns, joined=SEEN_IN)

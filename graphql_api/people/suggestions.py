@@ -1,11 +1,9 @@
 """Pairs of people who may be the same one."""
 
-from functools import partial
-
 import strawberry
 
 from graphql_api.context import Info
-from graphql_api.execution.selection import selects
+from graphql_api.execution.selection import wants_of
 from graphql_api.fields import field
 from graphql_api.people.persons import Person, load_people
 from graphql_api.relay import page_size
@@ -30,7 +28,7 @@ class SuggestionQueries:
         context = info.context
         found = await suggest_same_people(context.state.settings, context.user_id, page_size(first, 20))
         keys = list(dict.fromkeys(key for one in found for key in (one.first_id, one.second_id)))
-        loaded = await load_people(context, keys, partial(selects, info))
+        loaded = await load_people(context, keys, wants_of(info))
         people = {person.key: person for person in loaded if person is not None}
         return [
             SamePersonSuggestion(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.context import require_context
 
+from domain.people.embeddings import joined_embeddings
 from domain.sql import fetch_rows, stored_uuid
 from storage.cancellation import run_blocking
 
@@ -165,7 +166,7 @@ class FaceCopy:
             if row["person_id"] is None:
                 self._remove(stored_uuid(row["id"]).bytes)
         if kept:
-            vectors = np.frombuffer(b"".join(row["embedding"] for row in kept), "<f4").reshape(len(kept), -1)
+            vectors = joined_embeddings([row["embedding"] for row in kept])
             ids = b"".join(stored_uuid(row[name]).bytes for row in kept for name in ("id", "person_id"))
             self._put(vectors, np.frombuffer(ids, np.uint8).reshape(len(kept), 2, _ID_BYTES))
         self._position = max((row["version"], stored_uuid(row["id"])) for row in changed)

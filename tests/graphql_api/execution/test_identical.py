@@ -22,7 +22,7 @@ from strawberry.utils.await_maybe import await_maybe
 
 from graphql_api.execution import executor
 from graphql_api.execution.documents import CheckedDocument
-from graphql_api.execution.schema import ApiSchema
+from graphql_api.execution.schema import ApiSchema, AskedOperation
 from graphql_api.scalars import SCALARS, BigInt
 from graphql_api.slices import Slices
 from tests.graphql_api.execution.queries import QueryMaker
@@ -288,7 +288,8 @@ def test_in_slices_the_data_is_the_same(seed):
         stock, _ = await _both(SCHEMA, query, branches, variables)
         for checked in (CheckedDocument(parse(query)), SCHEMA.documents.get(query)):
             slices = Slices(0.0)
-            result = await SCHEMA._executed(checked, variables, branches(), None, None, None, slices)
+            operation = AskedOperation(query, checked, None, variables, branches(), None, None, slices)
+            result = await SCHEMA._executed(operation)
             expected = orjson.loads(stock)
             assert orjson.loads(orjson.dumps(result.data)) == expected["data"], query
             assert bool(result.errors) == bool(expected["errors"]), query

@@ -1,5 +1,6 @@
 """The lists of the real schema: rows that are read in part and built by columns, against graphql-core."""
 
+import math
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -17,9 +18,11 @@ from strawberry.utils.await_maybe import await_maybe
 from tortoise.transactions import in_transaction
 
 from domain.accounts.models import User
-from domain.accounts.service import AccountSettings, sign_up
+from domain.accounts.service import sign_up
+from domain.accounts.sessions import AccountSettings
 from domain.analyses.models import Analysis, AnalysisStatus, LabelTotal, Track, Tracker
 from domain.events import EventKind, record_event
+from domain.people.models import Appearance
 from domain.videos.models import Video, VideoStatus
 from graphql_api.context import AppState, Context
 from graphql_api.errors import present
@@ -226,6 +229,20 @@ async def test_lists_have_the_answers_of_graphql_core(viewer, monkeypatch):
     assert built[True] > len(FIXED)
     assert viewer.outcomes["refused"] == 0, viewer.outcomes
     assert viewer.outcomes["with errors"] == 3, viewer.outcomes
+
+
+async def test_what_is_wrong_on_one_page_of_many_is_told_as_graphql_core_tells_it(viewer):
+    wrong = await Appearance.all().order_by("id").first()
+    await Appearance.filter(id=wrong.id).update(first_seconds=math.inf)
+    for asked in (
+        "firstSeconds",
+        "trackId",
+        "video { id title }",
+        "firstSeconds video { t: title filename }",
+    ):
+        nodes = f"appearances {{ edges {{ cursor node {{ {asked} }} }} }}"
+        await viewer.compare(f"{{ people {{ edges {{ node {{ id {nodes} }} }} }} }}")
+    assert viewer.outcomes["with errors"] == 2, viewer.outcomes
 
 
 async def test_any_query_on_lists_has_the_answer_of_graphql_core(viewer, schema):
