@@ -1,13 +1,12 @@
 """`make bench`: our pipeline beside its limit and beside a plain loop, in one run, as ratios."""
 
-import argparse
 import asyncio
-import os
 import statistics
 import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.arguments import new_parser
 from benchmarks.baselines import run_limit, run_plain_loop
 from benchmarks.clips import make_720p, make_part, with_new_hash
 from benchmarks.fan_out import print_fan_out
@@ -25,19 +24,10 @@ PEOPLE_SETS = ("hamilton", "together", "signers")
 
 _SEARCHES = 10
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-
 
 def main() -> int:
     """Measure every clip in turn and print a table of medians."""
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    shared = REPOSITORY.parent / "shared"
-    parser.add_argument(
-        "--media", type=Path, default=os.environ.get("FRAMEWISE_TEST_MEDIA", shared / "media")
-    )
-    parser.add_argument(
-        "--weights", type=Path, default=os.environ.get("FRAMEWISE_TEST_WEIGHTS", shared / "models")
-    )
+    parser = new_parser("make bench", __doc__)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     source = options.media / "one-by-one-person-detection.mp4"

@@ -24,7 +24,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from cli.api_server.websocket_protocol import BoundedWebSocketProtocol
-from domain.accounts.service import AccountSettings, sign_up
+from domain.accounts.service import sign_up
+from domain.accounts.sessions import AccountSettings
 from domain.analyses.models import Analysis, AnalysisStatus, LabelTotal
 from domain.analyses.progress import LabelCount, ProgressSnapshot
 from domain.analyses.service import create_analysis

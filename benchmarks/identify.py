@@ -3,7 +3,6 @@
 Run as `python -m benchmarks.identify`.
 """
 
-import argparse
 import io
 import os
 import sys
@@ -12,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import new_parser
 from media.segments import default_target_seconds, plan_segments
 from media.timeline import scan_timeline
 from ml_models.catalog import find_spec
@@ -130,14 +130,7 @@ def print_cost(clip: Path, weights_dir: Path) -> None:
 
 def main() -> int:
     """Measure on a clip of real people."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.identify", description=__doc__)
-    shared = Path(__file__).resolve().parents[2] / "shared"
-    parser.add_argument(
-        "--media", type=Path, default=os.environ.get("FRAMEWISE_TEST_MEDIA", shared / "media")
-    )
-    parser.add_argument(
-        "--weights", type=Path, default=os.environ.get("FRAMEWISE_TEST_WEIGHTS", shared / "models")
-    )
+    parser = new_parser("python -m benchmarks.identify", __doc__)
     options = parser.parse_args()
     print_cost(options.media / CLIP, options.weights)
     return 0

@@ -4,14 +4,13 @@ Run as `python -m benchmarks.losses`. It prints a table as docs/speed.md has it.
 benchmarks/labels has boxes for count; FAST and motion gating see all frames up to the last of those.
 """
 
-import argparse
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import new_parser
 from ml_models.catalog import find_spec
 from ml_models.compute import Compute
 from ml_models.factory import create_ml_model
@@ -107,14 +106,7 @@ def _row(clip: str, way: str, judged: Judged, things: str) -> str:
 
 def main() -> int:
     """Measure; 1 when FAST loses too much."""
-    shared = Path(__file__).resolve().parents[2] / "shared"
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.losses", description=__doc__)
-    parser.add_argument(
-        "--media", type=Path, default=os.environ.get("FRAMEWISE_TEST_MEDIA", shared / "media")
-    )
-    parser.add_argument(
-        "--weights", type=Path, default=os.environ.get("FRAMEWISE_TEST_WEIGHTS", shared / "models")
-    )
+    parser = new_parser("python -m benchmarks.losses", __doc__)
     parser.add_argument("--model", help="Only this one.")
     options = parser.parse_args()
     return 0 if print_losses(options.media, options.weights, options.model) else 1

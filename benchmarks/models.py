@@ -4,9 +4,7 @@ Run as `python -m benchmarks.models`; a part of `make bench`. What is compared r
 core each, in one go.
 """
 
-import argparse
 import asyncio
-import os
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import new_parser
 from benchmarks.detecting import Clip, Found, alone_seconds, analysis_process, detect
 from benchmarks.dlib_loop import dlib_loop
 from benchmarks.recall import Boxes, Recall, agreed, boxes_of, only, recall
@@ -233,14 +232,7 @@ async def _print_loop(process: AnalysisProcess, media: Path, weights: Path, roun
 
 def main() -> int:
     """Measure; 1 when an aim is missed."""
-    shared = Path(__file__).resolve().parents[2] / "shared"
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.models", description=__doc__)
-    parser.add_argument(
-        "--media", type=Path, default=os.environ.get("FRAMEWISE_TEST_MEDIA", shared / "media")
-    )
-    parser.add_argument(
-        "--weights", type=Path, default=os.environ.get("FRAMEWISE_TEST_WEIGHTS", shared / "models")
-    )
+    parser = new_parser("python -m benchmarks.models", __doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--model", action="append", help="Only this one, where models are told apart.")
     parser.add_argument("--part", choices=PARTS, action="append", help="Only this part.")

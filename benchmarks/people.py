@@ -4,8 +4,6 @@ Run as `python -m benchmarks.people`; a part of `make bench`. Clips are uploaded
 for each set; what is compared is the register that comes of it.
 """
 
-import argparse
-import os
 import sqlite3
 import sys
 import tempfile
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+from benchmarks.arguments import new_parser
 from benchmarks.people_loop import people_loop
 from benchmarks.people_scores import FoundFace, PeopleScores, score, tracked_faces
 from benchmarks.processes import family_cpu_seconds
@@ -142,14 +141,7 @@ def _print_row(name: str, way: str, measured: Measured, loop: Measured) -> None:
 
 def main() -> int:
     """Measure on a server of its own; 1 when an aim is missed."""
-    shared = Path(__file__).resolve().parents[2] / "shared"
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.people", description=__doc__)
-    parser.add_argument(
-        "--media", type=Path, default=os.environ.get("FRAMEWISE_TEST_MEDIA", shared / "media")
-    )
-    parser.add_argument(
-        "--weights", type=Path, default=os.environ.get("FRAMEWISE_TEST_WEIGHTS", shared / "models")
-    )
+    parser = new_parser("python -m benchmarks.people", __doc__)
     parser.add_argument("--set", action="append", choices=CLIP_SETS, help="only this set; may be repeated")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="framewise-people-") as folder:

@@ -2,12 +2,10 @@
 
 What is timed is all that one request takes between its bytes and those of the answer: who is signed in, the
 statements, the answer as JSON. It has no network in it, and one core does all of it but PostgreSQL's part.
+The event loop and the garbage collector are those of the API process.
 Run alone: `python -m benchmarks.people_page [rounds]`.
 """
 
-import asyncio
-import gc
-import shutil
 import statistics
 import sys
 import tempfile
@@ -19,12 +17,16 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+import uvloop
 from starlette.requests import HTTPConnection
 from tortoise import connections
 from tortoise.backends.base.executor import EXECUTOR_CACHE
 
 from benchmarks.people_rows import RegisterSize, add_people
-from domain.accounts.service import AccountSettings, sign_up
+from benchmarks.postgres import empty_postgres
+from cli.api_server.garbage import collect_rarely
+from domain.accounts.service import sign_up
+from domain.accounts.sessions import AccountSettings
 from domain.database import connect, disconnect, migrate
 from graphql_api.context import AppState, Context
 from graphql_api.execution.schema import ApiSchema
@@ -32,7 +34,7 @@ from graphql_api.rules import QueryLimits
 from graphql_api.schema import make_schema
 from settings import Settings
 from storage.local import LocalStorage
-from tests.databases import PostgresServer, _postgres_binaries, _serve, _server_user
+from tests.databases import postgres_binaries
 
 _SECRET = b"s" * 32
 _NODE = "id fullName cropUrl appearanceCount createdAt"
@@ -75,30 +77,12 @@ def print_people_page(rounds: int = 200) -> None:
     print("\nA page of 100 of 10,000 people inside the server, milliseconds (one core)")
     with tempfile.TemporaryDirectory(prefix="framewise-bench-") as folder:
         directory = Path(folder)
-        asyncio.run(_measure("SQLite", f"sqlite://{directory / 'people.db'}", directory, rounds))
-        with _postgres() as url:
+        uvloop.run(_measure("SQLite", f"sqlite://{directory / 'people.db'}", directory, rounds))
+        with empty_postgres(postgres_binaries()) as url:
             if url is None:
                 print("  PostgreSQL is left out: it is not installed")
             else:
-                asyncio.run(_measure("PostgreSQL", url, directory, rounds))
-
-
-@contextmanager
-def _postgres() -> Iterator[str | None]:
-    """The URL of an empty database; None if there is no PostgreSQL."""
-    binaries = _postgres_binaries()
-    if binaries is None:
-        yield None
-        return
-    # Its server does not run as root.
-    directory, user = Path(tempfile.mkdtemp(prefix="framewise-postgres-")), _server_user()
-    if user is not None:
-        shutil.chown(directory, user)
-    try:
-        with _serve(binaries, directory, user):
-            yield PostgresServer(directory).url("postgres")
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+                uvloop.run(_measure("PostgreSQL", url, directory, rounds))
 
 
 async def _measure(name: str, url: str, directory: Path, rounds: int) -> None:
@@ -130,7 +114,7 @@ async def _print_query(asker: Asker, title: str, query: str, rounds: int) -> Non
     with counted_statements() as statements:
         await asker.ask(query)
     times, cpu = [], []
-    gc.freeze()
+    collect_rarely()
     for _ in range(rounds):
         began, began_cpu = time.perf_counter(), time.process_time()
         await asker.ask(query)

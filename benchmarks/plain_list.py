@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from tortoise import connections
 
-from domain.accounts.service import authenticate
+from domain.accounts.sessions import authenticate
 from domain.accounts.tokens import load_or_create_secret
 from domain.database import connect, disconnect
 from domain.sql import fetch_values

@@ -3,8 +3,6 @@
 Run as `python -m benchmarks.rerun`; a part of `make bench`.
 """
 
-import argparse
-import os
 import statistics
 import sys
 import tempfile
@@ -12,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import new_parser
 from benchmarks.clips import with_new_hash
 from benchmarks.server import BenchServer
 
@@ -57,14 +56,7 @@ def print_reruns(server: BenchServer, clip: Path, directory: Path, rounds: int) 
 
 def main() -> int:
     """Measure on a server of its own; 1 when the aim is missed."""
-    shared = Path(__file__).resolve().parents[2] / "shared"
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.rerun", description=__doc__)
-    parser.add_argument(
-        "--media", type=Path, default=os.environ.get("FRAMEWISE_TEST_MEDIA", shared / "media")
-    )
-    parser.add_argument(
-        "--weights", type=Path, default=os.environ.get("FRAMEWISE_TEST_WEIGHTS", shared / "models")
-    )
+    parser = new_parser("python -m benchmarks.rerun", __doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--slots", type=int, default=2)
     options = parser.parse_args()

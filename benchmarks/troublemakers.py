@@ -4,8 +4,6 @@ Run as `python -m benchmarks.troublemakers`: three healthy videos beside four tr
 many healthy neighbours, in turn.
 """
 
-import argparse
-import os
 import statistics
 import sys
 import tempfile
@@ -13,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import new_parser
 from benchmarks.clips import make_part, with_new_hash
 from benchmarks.server import BenchServer
 from tests.samples import make_plain
@@ -51,14 +50,7 @@ def measure(server: BenchServer, clip: Path, directory: Path, neighbours: list[t
 
 def main() -> int:
     """Measure both in turn and print their ratio."""
-    shared = Path(__file__).resolve().parents[2] / "shared"
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.troublemakers", description=__doc__)
-    parser.add_argument(
-        "--media", type=Path, default=os.environ.get("FRAMEWISE_TEST_MEDIA", shared / "media")
-    )
-    parser.add_argument(
-        "--weights", type=Path, default=os.environ.get("FRAMEWISE_TEST_WEIGHTS", shared / "models")
-    )
+    parser = new_parser("python -m benchmarks.troublemakers", __doc__)
     parser.add_argument("--rounds", type=int, default=2)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="framewise-trouble-") as folder:

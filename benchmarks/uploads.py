@@ -31,6 +31,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from benchmarks.arguments import WEIGHTS
 from benchmarks.server import BenchServer
 
 MIB = 2**20
@@ -276,11 +277,8 @@ def print_uploads(directory: Path, weights: Path, size_bytes: int, rounds: int) 
 
 def main() -> int:
     """Measure on a server of its own; 1 when an aim is missed."""
-    shared = Path(__file__).resolve().parents[2] / "shared"
     parser = argparse.ArgumentParser(prog="python -m benchmarks.uploads", description=__doc__)
-    parser.add_argument(
-        "--weights", type=Path, default=os.environ.get("FRAMEWISE_TEST_WEIGHTS", shared / "models")
-    )
+    parser.add_argument("--weights", type=Path, default=WEIGHTS)
     parser.add_argument("--mib", type=int, default=UPLOAD_BYTES // MIB)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()

@@ -14,6 +14,7 @@ from cli.analyze_options import AnalyzeOptions, analysis_settings
 from cli.board import Board, Row, Stage
 from cli.client import FramewiseClient
 from cli.outputs import OutputPaths, check_writable, plan_outputs
+from cli.printing import say
 from cli.progress_view import PlainProgress, ProgressView, summary_table
 
 _DRAWINGS_PER_SECOND = 8
@@ -95,14 +96,10 @@ def _print_outcome(board: Board, console: Console) -> None:
         _print_counting(row, console)
     for row in board:
         if row.error:
-            console.print(
-                f"{row.path}: {row.error}", style="red", markup=False, highlight=False, soft_wrap=True
-            )
+            say(console, f"{row.path}: {row.error}", "red")
     for row in board:
         if row.analysis_id is not None and row.stage is Stage.DONE:
-            console.print(
-                f"Analysis of {row.name}: {row.analysis_id}", markup=False, highlight=False, soft_wrap=True
-            )
+            say(console, f"Analysis of {row.name}: {row.analysis_id}")
     cancelled = sum(row.stage is Stage.CANCELLED for row in board)
     if cancelled:
         console.print(f"{cancelled} {text.plural('video', cancelled)} cancelled.", style="yellow")
@@ -111,7 +108,7 @@ def _print_outcome(board: Board, console: Console) -> None:
         console.print("Written:", style="bold")
         for file, video in files:
             source = f"  (from {video})" if len(board) > 1 else ""
-            console.print(f"  {file}{source}", markup=False, highlight=False, soft_wrap=True)
+            say(console, f"  {file}{source}")
 
 
 def _print_counting(row: Row, console: Console) -> None:
@@ -134,7 +131,7 @@ def _print_people(board: Board, console: Console, endpoint: str) -> None:
     if any(seen.values()):
         lines.append(f"Who they are: the GraphQL query `people` of {endpoint} shows and names them.")
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(console, line)
 
 
 @asynccontextmanager

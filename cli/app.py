@@ -39,8 +39,9 @@ def run() -> None:
 
 
 def _fail(error: CliError) -> NoReturn:
-    console = make_console(stderr=True)
-    console.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+    from cli.printing import say
+
+    say(make_console(stderr=True), f"Error: {error}", "red")
     sys.exit(error.exit_code)
 
 

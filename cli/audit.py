@@ -1,15 +1,12 @@
 """The audit log for the operator, as lines."""
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-from cli.database import check_database
+from cli.database import check_database, connected
 from cli.errors import CliError
 from domain.accounts.audit import AuditEntry
 from domain.accounts.service import find_user
-from domain.database import connect, disconnect
 from settings import Settings
 
 _AGO = re.compile(r"([0-9]{1,6})([mhdw])")
@@ -30,7 +27,8 @@ async def audit_lines(
     Raises:
         CliError: The database cannot be used.
     """
-    async with _connected(settings):
+    await check_database(settings)
+    async with connected(settings):
         entries = AuditEntry.all() if since is None else AuditEntry.filter(created_at__gte=since)
         if username is not None:
             user = await find_user(username)
@@ -53,16 +51,6 @@ def parse_since(text: str, now: datetime | None = None) -> datetime:
         raise CliError(
             f"--since must be like 2026-01-31, 2026-01-31T12:00, 24h or 7d, not {text!r}.", 2
         ) from None
-
-
-@asynccontextmanager
-async def _connected(settings: Settings) -> AsyncIterator[None]:
-    await check_database(settings)
-    await connect(settings.resolved_database_url())
-    try:
-        yield
-    finally:
-        await disconnect()
 
 
 def _line(entry: AuditEntry) -> str:

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from cli import text
+from cli.printing import new_table, say
 from cli.sessions import RemoteServer, signed_in
 from cli.signals import Interruption
 from settings import Settings
@@ -38,17 +38,17 @@ def print_comparison(found: Mapping[str, Any], console: Console) -> None:
     """Print the answer to `operations.COMPARE_ANALYSES`."""
     compared = found["compareAnalyses"]
     for letter in "AB":
-        _say(console, f"{letter}: {_described(found[letter.lower()])}")
+        say(console, f"{letter}: {_described(found[letter.lower()])}")
     frames = compared["frames"]
-    _say(console, f"{frames:,} {text.plural('frame', frames)} that both looked at")
+    say(console, f"{frames:,} {text.plural('frame', frames)} that both looked at")
     console.print(_labels(compared))
     mean = compared["meanIou"]
-    _say(
+    say(
         console,
         f"Agreement (F1 of the detections): {compared['agreement']:.1%}"
         + ("" if mean is None else f", mean IoU of what both found: {mean:.3f}"),
     )
-    _say(
+    say(
         console,
         f"Tracks: {compared['matchedTrackCount']:,} in both, {compared['lostTrackCount']:,} only in A, "
         f"{compared['newTrackCount']:,} only in B",
@@ -72,7 +72,7 @@ def _described(analysis: Mapping[str, Any]) -> str:
 
 
 def _labels(compared: Mapping[str, Any]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table = new_table()
     table.add_column("Label", no_wrap=True)
     for title in ("Found by A", "by B", "by both", "of A", "of B", "Tracks of A", "of B"):
         table.add_column(title, justify="right")
@@ -97,7 +97,7 @@ def _print_tracks(console: Console, letter: str, numbers: list[int], count: int)
     if not count:
         return
     shown = ", ".join(map(str, numbers[:_MOST_LISTED]))
-    _say(console, f"  only in {letter}: {shown}{', …' if count > _MOST_LISTED else ''}")
+    say(console, f"  only in {letter}: {shown}{', …' if count > _MOST_LISTED else ''}")
 
 
 def _print_overlaps(console: Console, histogram: list[int]) -> None:
@@ -105,14 +105,10 @@ def _print_overlaps(console: Console, histogram: list[int]) -> None:
     most = max(histogram)
     if not most:
         return
-    _say(console, "Pairs by overlap (IoU); those below 0.5 do not match:")
+    say(console, "Pairs by overlap (IoU); those below 0.5 do not match:")
     for step, count in enumerate(histogram):
         bar = "█" * round(_BAR_WIDTH * count / most)
-        _say(
+        say(
             console,
             f"  {step / len(histogram):.1f} to {(step + 1) / len(histogram):.1f} {count:>9,} {bar}".rstrip(),
         )
-
-
-def _say(console: Console, line: str) -> None:
-    console.print(line, markup=False, highlight=False, soft_wrap=True)

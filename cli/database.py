@@ -1,13 +1,13 @@
 """The database, as the commands need it."""
 
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 
 from tortoise.exceptions import BaseORMException
 
 from cli.errors import CliError
-from domain.database import migrate, missing_migrations, sqlite_file
+from domain.database import connect, disconnect, migrate, missing_migrations, sqlite_file
 from domain.outages import is_outage, reason, through_outages
 from settings import Settings
 
@@ -40,6 +40,16 @@ async def check_database(settings: Settings) -> None:
         missing = await _patiently(partial(missing_migrations, url), "the command waits")
     if missing:
         raise CliError(f"The database lacks {', '.join(missing)}: run `framewise migrate`.")
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[None]:
+    """A connection to the database, which was found to be usable."""
+    await connect(settings.resolved_database_url())
+    try:
+        yield
+    finally:
+        await disconnect()
 
 
 async def _patiently(operation: Callable[[], Awaitable[list[str]]], what: str) -> list[str]:

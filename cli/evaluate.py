@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -14,6 +13,7 @@ from rich.table import Table
 from cli.errors import CliError
 from cli.frame_options import Region
 from cli.local_models import find_local_spec
+from cli.printing import new_table, say
 from domain.analyses.options import AnalysisMode, DetectionOptions, Precision, Tiling, stored_options
 from domain.errors import InvalidError
 from media.errors import MediaError
@@ -96,17 +96,17 @@ def evaluate_folder(settings: Settings, options: EvaluateOptions, console: Conso
             markup=False,
         )
         notes = _label_notes(spec, run, sequences)
-        _say(console, notes)
+        _warn(console, notes)
         judged = _judge_all(settings, spec, sequences, run, console)
     except (InvalidError, MLModelError, EvaluationError, MediaError, OSError) as error:
         raise CliError(str(error)) from error
     overall = total(judged)
     console.print(_table(judged, overall))
     track_notes = [note for one in judged if (note := _track_note(one)) is not None]
-    _say(console, track_notes)
+    _warn(console, track_notes)
     if options.json_file is not None:
         _write(options.json_file, {**_document(spec, run, judged, overall), "notes": notes + track_notes})
-        console.print(f"Written: {options.json_file}", markup=False, highlight=False, soft_wrap=True)
+        say(console, f"Written: {options.json_file}")
 
 
 def _run_options(
@@ -229,16 +229,16 @@ def _track_note(judged: Judged) -> str | None:
     return f"{name}: {count} {boxes} no track id; MOTA, IDF1, HOTA and switches leave them out."
 
 
-def _say(console: Console, notes: Sequence[str]) -> None:
+def _warn(console: Console, notes: Sequence[str]) -> None:
     for note in notes:
-        console.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        say(console, note, "yellow")
 
 
 def _table(judged: Sequence[Judged], overall: Scores) -> Table:
     """A row for each sequence; without the columns of tracks where no sequence has scores of those."""
     has_tracks = any(one.tracking for one in judged)
     columns = [name for name in _cells(overall) if has_tracks or name not in _OF_TRACKS]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table = new_table()
     table.add_column("Sequence", no_wrap=True)
     for name in ("Frames", *columns):
         table.add_column(name, justify="right", no_wrap=True)

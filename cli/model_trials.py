@@ -8,7 +8,6 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -16,6 +15,7 @@ from cli.errors import CliError
 from cli.local_models import find_local_spec
 from cli.models import print_broken
 from cli.one_thread import keep_to_one_thread
+from cli.printing import new_table, say
 from media.errors import MediaError
 from ml_models.catalog import MLModelSpec, MLTask, all_specs
 from ml_models.compute import Compute, Device
@@ -40,6 +40,9 @@ class _CrashedError(Exception):
     """Raised when the process that tries a model ends without an answer."""
 
 
+_FAILURES = (MLModelError, EvaluationError, MediaError, OSError, _CrashedError)
+
+
 def check_models(settings: Settings, names: Sequence[str], console: Console) -> int:
     """Check the weights of models and run each on a photograph; the exit code.
 
@@ -52,13 +55,13 @@ def check_models(settings: Settings, names: Sequence[str], console: Console) -> 
     failed = False
     for spec in specs:
         if not names and not _is_ready(spec, settings):
-            _say(console, f"{spec.name}: not ready: {_what_is_missing(spec)}", style="yellow")
+            say(console, f"{spec.name}: not ready: {_what_is_missing(spec)}", "yellow")
             continue
         try:
-            _say(console, f"{spec.name}: {_checked(spec, settings)}")
-        except (MLModelError, OSError, _CrashedError) as error:
+            say(console, f"{spec.name}: {_checked(spec, settings)}")
+        except _FAILURES as error:
             failed = True
-            _say(console, f"{spec.name}: {error}", style="red")
+            say(console, f"{spec.name}: {error}", "red")
     if not names and print_broken(console):
         failed = True
     return int(failed)
@@ -72,29 +75,23 @@ def bench_models(
     Raises:
         CliError: There is no model of a name.
     """
-    specs = [spec for spec in _specs(names) if names or _is_ready(spec, settings)]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", caption=f"{_IMAGE}, {_cpu()}")
+    table = new_table(caption=f"{_IMAGE}, {_cpu()}")
     table.add_column("Model", no_wrap=True)
     table.add_column("ms, 1 thread", justify="right")
     table.add_column("ms, 2 threads", justify="right")
     table.add_column("frames/s, 1 thread", justify="right")
     speeds: dict[str, Speed] = {}
-    failures = []
-    for spec in specs:
-        try:
-            one, two = (_milliseconds(spec, settings, threads, seconds) for threads in (1, 2))
-        except (MLModelError, OSError, _CrashedError) as error:
-            failures.append(f"{spec.name}: {error}")
-            continue
+
+    def measure(spec: MLModelSpec) -> None:
+        one, two = (_milliseconds(spec, settings, threads, seconds) for threads in (1, 2))
         speeds[spec.name] = Speed(round(one, 2), round(two, 2), _IMAGE, _cpu(), _COMMAND)
         table.add_row(spec.name, f"{one:.2f}", f"{two:.2f}", f"{1000 / one:.1f}")
-    console.print(table)
-    for failure in failures:
-        _say(console, failure, style="red")
+
+    exit_code = _fill(table, console, _ready_specs(names, settings), measure)
     if save is not None:
         record_speed(save, speeds)
-        _say(console, f"Written to {save}.")
-    return int(bool(failures))
+        say(console, f"Written to {save}.")
+    return exit_code
 
 
 def verify_models(
@@ -107,27 +104,20 @@ def verify_models(
     """
     if not people.is_dir():
         raise CliError(f"{people} is no folder.", 2)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table = new_table()
     table.add_column("Model", no_wrap=True)
     for column in ("Same from", "Lowest of one person", "Highest of two", "Margin", "Rightly judged"):
         table.add_column(column, justify="right")
-    failures = []
-    for spec in _specs(names):
-        if spec.task is not MLTask.FACE_EMBEDDING or not (names or _is_ready(spec, settings)):
-            continue
-        try:
-            outcome = _in_a_process(verify_people, spec.name, _place(settings, 1), people)
-        except (MLModelError, OSError, _CrashedError) as error:
-            failures.append(f"{spec.name}: {error}")
-            continue
+
+    def measure(spec: MLModelSpec) -> None:
+        outcome = _in_a_process(verify_people, spec.name, _place(settings, 1), people)
         figures = (outcome.same_similarity, outcome.same[0], outcome.different[0], outcome.margin)
         table.add_row(spec.name, *(f"{value:.3f}" for value in figures), f"{outcome.accuracy:.1%}")
         if save is not None:
             record_quality(save, spec.name, outcome.qualities(f"{_COMMAND} --people"))
-    console.print(table)
-    for failure in failures:
-        _say(console, failure, "red")
-    return int(bool(failures))
+
+    specs = _ready_specs(names, settings)
+    return _fill(table, console, [spec for spec in specs if spec.task is MLTask.FACE_EMBEDDING], measure)
 
 
 def judge_models(
@@ -144,34 +134,38 @@ def judge_models(
     Raises:
         CliError: There is no model of a name.
     """
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table = new_table()
     table.add_column("Model", no_wrap=True)
     table.add_column("Labelled")
     for column in ("AP50", "AP", "Recall", "Precision"):
         table.add_column(column, justify="right", no_wrap=True)
-    failures = []
-    for spec in _specs(names):
-        if not spec.task.is_detection or not (names or _is_ready(spec, settings)):
-            continue
-        try:
-            measured = _in_a_process(measure_quality, spec.name, _place(settings, 1), labelled, media)
-        except (MLModelError, EvaluationError, MediaError, OSError, _CrashedError) as error:
-            failures.append(f"{spec.name}: {error}")
-            continue
-        for one in measured:
+
+    def measure(spec: MLModelSpec) -> None:
+        for one in _in_a_process(measure_quality, spec.name, _place(settings, 1), labelled, media):
             figures = (one.scores.ap50, one.scores.ap, one.scores.recall, one.scores.precision)
             cells = ("-" if value is None else f"{value:.3f}" for value in figures)
             table.add_row(spec.name, one.data, *cells)
             if save is not None:
                 record_quality(save, spec.name, one.qualities(f"{_COMMAND} --labelled"))
+
+    specs = _ready_specs(names, settings)
+    return _fill(table, console, [spec for spec in specs if spec.task.is_detection], measure)
+
+
+def _fill(
+    table: Table, console: Console, specs: Sequence[MLModelSpec], measure: Callable[[MLModelSpec], None]
+) -> int:
+    """Measure models, each of which adds its rows; print the table and what failed; the exit code."""
+    failures = []
+    for spec in specs:
+        try:
+            measure(spec)
+        except _FAILURES as error:
+            failures.append(f"{spec.name}: {error}")
     console.print(table)
     for failure in failures:
-        _say(console, failure, "red")
+        say(console, failure, "red")
     return int(bool(failures))
-
-
-def _say(console: Console, line: str, style: str | None = None) -> None:
-    console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def _specs(names: Sequence[str]) -> list[MLModelSpec]:
@@ -179,6 +173,11 @@ def _specs(names: Sequence[str]) -> list[MLModelSpec]:
         return [find_local_spec(name) for name in names] or list(all_specs().values())
     except MLModelError as error:
         raise CliError(str(error), 2) from error
+
+
+def _ready_specs(names: Sequence[str], settings: Settings) -> list[MLModelSpec]:
+    """The named models; without names, those that are ready."""
+    return [spec for spec in _specs(names) if names or _is_ready(spec, settings)]
 
 
 def _is_ready(spec: MLModelSpec, settings: Settings) -> bool:

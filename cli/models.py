@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 
-from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-from rich.table import Table
 from rich.text import Text
 
 from cli import text
 from cli.errors import CliError
 from cli.local_models import find_local_spec
+from cli.printing import new_table, say
 from ml_models.catalog import MLModelSpec, all_specs, broken_models
 from ml_models.errors import MLModelError
 from ml_models.measurements import measured
@@ -21,7 +20,7 @@ from settings import Settings
 def list_models(settings: Settings, console: Console) -> None:
     """Print every model, and what is wrong with those that cannot be used."""
     specs = all_specs()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table = new_table()
     table.add_column("Model", no_wrap=True)
     table.add_column("Task")
     table.add_column("Labels")
@@ -43,8 +42,7 @@ def list_models(settings: Settings, console: Console) -> None:
     console.print(table)
     for spec in specs.values():
         if spec.extra is not None and not spec.is_installed:
-            line = f"{spec.name} needs: {spec.extra.how_to_install}"
-            console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+            say(console, f"{spec.name} needs: {spec.extra.how_to_install}", "yellow")
     print_broken(console)
 
 
@@ -52,8 +50,7 @@ def print_broken(console: Console) -> int:
     """Say what is wrong with models that are left out; how many these are."""
     broken = broken_models()
     for model in broken:
-        line = f"{model.name} is left out: {model.error}"
-        console.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
+        say(console, f"{model.name} is left out: {model.error}", "red")
     return len(broken)
 
 
@@ -84,7 +81,7 @@ def pull_models(settings: Settings, names: Sequence[str], console: Console) -> i
             _pull(settings, spec, console)
         except MLModelError as error:
             failed = failed or bool(names) or _is_published(spec)
-            console.print(f"{spec.name}: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+            say(console, f"{spec.name}: {error}", "red")
     if not names:
         print_broken(console)
     return int(failed)
@@ -107,4 +104,4 @@ def _pull(settings: Settings, spec: MLModelSpec, console: Console) -> None:
             settings.resolved_weights_mirror(),
             lambda done, total: progress.update(task, completed=done, total=total),
         )
-    console.print(f"{spec.name}: ready, {path}", markup=False, highlight=False, soft_wrap=True)
+    say(console, f"{spec.name}: ready, {path}")

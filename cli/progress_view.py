@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rich import box
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.padding import Padding
@@ -14,6 +13,7 @@ from rich.text import Text
 
 from cli import text
 from cli.board import Board, Row, Stage
+from cli.printing import new_table, say
 
 _LINES_OF_ACTIVE_ROW = 3
 _STAGE_STYLES = {
@@ -239,7 +239,7 @@ class PlainProgress:
             line = plain_line(row)
             if row.stage is not Stage.WAITING and self._printed.get(row.path) != line:
                 self._printed[row.path] = line
-                self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+                say(self._console, line)
 
 
 class _Summary:
@@ -300,7 +300,7 @@ def _widest_line(cell: Text) -> int:
 
 
 def _summary_table(rows: Sequence[Sequence[Text]]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table = new_table()
     for header in _SUMMARY_HEADER:
         folds = header in _READABLE_WIDTHS
         table.add_column(

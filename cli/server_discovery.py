@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from cli.data_files import lock_file, server_file, users_lock_file, write_private_file
 from cli.errors import DataDirInUseError
+from domain.holders import process_exists
 
 HEALTH_TIMEOUT_SECONDS = 2.0
 
@@ -35,19 +36,7 @@ def read_server_file(data_dir: Path) -> RunningServer | None:
         server = RunningServer(url=str(found["url"]), pid=int(found["pid"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return server if _is_alive(server.pid) else None
-
-
-def _is_alive(pid: int) -> bool:
-    if pid <= 0:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return server if server.pid > 0 and process_exists(server.pid) else None
 
 
 async def find_local_server(data_dir: Path) -> RunningServer | None:

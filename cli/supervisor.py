@@ -42,7 +42,6 @@ class Supervisor:
         self, plan: Plan, on_line: LineCallback, on_event: EventCallback, backoff: Backoff | None = None
     ) -> None:
         self._lifeline_read, self._lifeline_write = os.pipe()
-        self._on_event = on_event
 
         def children(specs: Sequence[ChildSpec]) -> list[Child]:
             return [

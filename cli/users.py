@@ -1,8 +1,10 @@
 """Accounts made from the command line."""
 
-from cli.database import migrate_database
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from cli.database import connected, migrate_database
 from domain.accounts import service
-from domain.database import connect, disconnect
 from settings import Settings
 
 
@@ -21,13 +23,9 @@ async def create_user(
         CliError: The database cannot be used.
         domain.errors.UserFacingError: A value breaks a rule, or the username is taken.
     """
-    await migrate_database(settings)
-    await connect(settings.resolved_database_url())
-    try:
+    async with _newest_database(settings):
         user = await service.create_user(username, password, email, full_name, is_admin=is_admin)
         return user.username
-    finally:
-        await disconnect()
 
 
 async def make_admin(settings: Settings, username: str, is_admin: bool) -> str:
@@ -37,9 +35,13 @@ async def make_admin(settings: Settings, username: str, is_admin: bool) -> str:
         CliError: The database cannot be used.
         domain.errors.UserFacingError: There is no such account.
     """
-    await migrate_database(settings)
-    await connect(settings.resolved_database_url())
-    try:
+    async with _newest_database(settings):
         return (await service.make_admin(username, is_admin)).username
-    finally:
-        await disconnect()
+
+
+@asynccontextmanager
+async def _newest_database(settings: Settings) -> AsyncIterator[None]:
+    """The database, brought up to date first."""
+    await migrate_database(settings)
+    async with connected(settings):
+        yield

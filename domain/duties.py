@@ -33,8 +33,3 @@ async def take_duty(name: str, holder: str, seconds: float) -> bool:
         now,
     )
     return bool(rows)
-
-
-async def drop_duties(holder: str) -> None:
-    """Let others take the duties of a holder that ends."""
-    await Duty.filter(holder=holder).delete()

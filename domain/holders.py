@@ -23,9 +23,7 @@ def _started(pid: int) -> str | None:
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
-        if Path("/proc/self/stat").exists():
-            return None
-        return _started_elsewhere(pid)
+        return None if Path("/proc/self/stat").exists() or not process_exists(pid) else ""
     except OSError:
         return ""
     # The name in parentheses may hold anything; the state is the first field after it.
@@ -33,14 +31,15 @@ def _started(pid: int) -> str | None:
     return None if fields[0] in "ZX" else fields[19]
 
 
-def _started_elsewhere(pid: int) -> str | None:
+def process_exists(pid: int) -> bool:
+    """Whether there is a process of this id, if only one that waits to be reaped."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
-        return None
+        return False
     except PermissionError:
         pass
-    return ""
+    return True
 
 
 def this_process() -> str:

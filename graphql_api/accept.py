@@ -7,6 +7,8 @@ GRAPHQL_RESPONSE = "application/graphql-response+json"
 
 _QUALITY = re.compile(r"q\s*=\s*([01](?:\.[0-9]*)?)")
 _ANY = ("application/*", "*/*")
+_MOST_TYPES = 100
+"""More than any client names; what follows is not looked at."""
 
 
 def media_type(accept: str) -> str | None:
@@ -34,7 +36,7 @@ def prefers_html(accept: str) -> bool:
 
 def _qualities(accept: str) -> dict[str, float]:
     quality: dict[str, float] = {}
-    for part in accept.split(","):
+    for part in accept.split(",", _MOST_TYPES)[:_MOST_TYPES]:
         name, _, parameters = part.partition(";")
         match = _QUALITY.search(parameters)
         quality[name.strip().lower()] = float(match[1]) if match else 1.0

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import strawberry
 
-from domain.accounts import models, service
+from domain.accounts import models, service, sessions
 from domain.errors import WrongCredentialsError
 from graphql_api.context import Context, Info
 from graphql_api.errors import Payload
@@ -50,7 +50,7 @@ class Session:
     user: User = strawberry.field(description="Who is signed in.")
 
     @classmethod
-    def of(cls, signed_in: service.SignedIn) -> Self:
+    def of(cls, signed_in: sessions.SignedIn) -> Self:
         """The session as its owner gets it."""
         return cls(
             access_token=signed_in.access_token.token,
@@ -143,7 +143,7 @@ class AccountMutations:
     async def refresh_session(self, info: Info, refresh_token: str | None = None) -> SessionPayload:
         caller, token = info.context.caller, _refresh_token(info, refresh_token)
         async with info.context.state.password_guard.token(caller):
-            signed_in = await service.refresh_session(_settings(info), token, caller=caller)
+            signed_in = await sessions.refresh_session(_settings(info), token, caller=caller)
         return _session_payload(info, signed_in)
 
     @mutation(
@@ -153,7 +153,7 @@ class AccountMutations:
     )
     async def sign_out(self, info: Info, refresh_token: str | None = None) -> SignOutPayload:
         info.context.cookies.clear()
-        await service.sign_out(_refresh_token(info, refresh_token), caller=info.context.caller)
+        await sessions.sign_out(_refresh_token(info, refresh_token), caller=info.context.caller)
         return SignOutPayload()
 
     @mutation("Change your account: what is absent in the input stays, null clears.")
@@ -180,7 +180,7 @@ async def load_user(context: Context, key: UUID) -> User | None:
     return User.from_row(viewer.user) if viewer.user.id == key else None
 
 
-def _session_payload(info: Info, signed_in: service.SignedIn) -> SessionPayload:
+def _session_payload(info: Info, signed_in: sessions.SignedIn) -> SessionPayload:
     """The answer to whoever signed in: with the tokens, unless they go into cookies."""
     session, cookies = Session.of(signed_in), info.context.cookies
     if cookies.can_set:
@@ -196,9 +196,9 @@ def _refresh_token(info: Info, given: str | None) -> str:
     return token
 
 
-def _settings(info: Info) -> service.AccountSettings:
+def _settings(info: Info) -> sessions.AccountSettings:
     state = info.context.state
-    return service.AccountSettings(
+    return sessions.AccountSettings(
         secret=state.secret,
         access_token_seconds=state.settings.access_token_seconds,
         refresh_token_seconds=state.settings.refresh_token_seconds,

@@ -125,15 +125,6 @@ class SessionCookies:
         return Cookie(self._name(name), value, max_age_seconds, path, self._is_secure)
 
 
-def cookie_access_token(connection: HTTPConnection, settings: Settings) -> str | None:
-    """The access token in the cookies of a request outside of GraphQL, by the same rule.
-
-    Raises:
-        ForeignOriginError: It uses cookies, and its origin is not this server nor allowed.
-    """
-    return SessionCookies(connection, settings).access_token()
-
-
 def allowed_origins(settings: Settings) -> Sequence[str]:
     """The origins in the setting of this name.
 

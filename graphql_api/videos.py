@@ -9,15 +9,16 @@ from uuid import UUID
 import strawberry
 
 from domain.pages import read_all
-from domain.sql import stored_flag, stored_uuid
+from domain.sql import StoredId, stored_flag, stored_uuid
 from domain.videos import models, service
 from domain.videos.files import thumbnail_key
 from domain.videos.models import VideoStatus
 from graphql_api.context import Context, Info
+from graphql_api.execution.selection import Wants, everything
 from graphql_api.fields import field
 from graphql_api.links import link, source_link
 from graphql_api.relay import Connection, Node, find_uuid, id_of
-from graphql_api.row_pages import paginate_rows
+from graphql_api.row_pages import narrowed, paginate_rows
 from graphql_api.rows import Computed, RowType, enum_of, moment_of
 from graphql_api.scalars import BigInt
 
@@ -124,11 +125,20 @@ VIDEO_ROWS = RowType(
 
 async def load_videos(keys: Sequence[UUID], owner_id: UUID | None = None) -> dict[UUID, Video]:
     """Those of these videos that are there: of one account, or of all."""
-    rows = VIDEO_ROWS.rows.where_in("id", keys)
+    videos = await read_videos(keys, owner_id)
+    return {video.key: video for video in videos.values()}
+
+
+async def read_videos(
+    keys: Sequence[StoredId], owner_id: UUID | None, wants: Wants = everything
+) -> dict[StoredId, Video]:
+    """The same by their ids as they are stored; only what is wanted of them is read."""
+    rows = VIDEO_ROWS.rows.with_ids(keys)
     if owner_id is not None:
         rows = rows.of_owner(owner_id)
-    videos = [VIDEO_ROWS.of(row) for row in await read_all(rows)]
-    return {video.key: video for video in videos}
+    names = VIDEO_ROWS.columns_wanted(wants, "key")
+    found = await read_all(narrowed(rows, names))
+    return {row[0]: video for row, video in zip(found, VIDEO_ROWS.partly(found, names), strict=True)}
 
 
 @strawberry.enum(description="The order of a list of videos.")

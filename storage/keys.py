@@ -9,6 +9,7 @@ MAX_KEY_LENGTH = 512
 
 _MAX_PART_LENGTH = 200
 _PART = re.compile(r"[A-Za-z0-9_\-][A-Za-z0-9_.\-]*")
+_KEY = re.compile(rf"{_PART.pattern}(?:/{_PART.pattern})*")
 
 
 def check_key(key: str) -> str:
@@ -20,6 +21,8 @@ def check_key(key: str) -> str:
     Raises:
         InvalidKeyError: The key is anything else, or longer than 512 characters.
     """
+    if len(key) <= _MAX_PART_LENGTH and _KEY.fullmatch(key):
+        return key
     if len(key) > MAX_KEY_LENGTH:
         raise InvalidKeyError(f"The storage key is {len(key)} characters long; {MAX_KEY_LENGTH} are allowed.")
     for part in key.split("/"):

@@ -13,7 +13,7 @@ from domain.videos.models import Video
 from settings import Settings
 from storage.base import AbstractStorage
 from storage.errors import FileMissingError
-from tasks.process.options import process_options
+from tasks.process.alone import process_of_its_own
 from tasks.process.process import AnalysisProcess
 from tasks.process.protocol import Message
 from tasks.results.comparison import Comparison
@@ -48,12 +48,8 @@ async def compare_analyses(
     if not await _show_the_same(runs):
         raise InvalidError("These are analyses of different videos: choose two of one video.", ("b",))
     await _check_size(runs, settings.max_compared_detections)
-    async with _turns:
-        process = await AnalysisProcess.start(process_options(settings, network=False))
-        try:
-            return await _compared(process, storage, runs, most_tracks)
-        finally:
-            await process.kill()
+    async with _turns, process_of_its_own(settings) as process:
+        return await _compared(process, storage, runs, most_tracks)
 
 
 async def _compared(

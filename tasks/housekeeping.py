@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from domain.account_deletion import finish_account_deletions
 from domain.accounts.audit import prune_audit
-from domain.accounts.service import delete_expired_sessions
+from domain.accounts.sessions import delete_expired_sessions
 from domain.duties import take_duty
 from domain.erasure import carry_out_erasures
 from domain.events import prune_events

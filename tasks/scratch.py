@@ -4,6 +4,8 @@ import os
 import shutil
 from pathlib import Path
 
+from domain.holders import process_exists
+
 
 def scratch_folder(data_dir: Path) -> Path:
     """The folder of this worker."""
@@ -14,17 +16,7 @@ def remove_dead_scratch(data_dir: Path) -> int:
     """Remove the folders of workers of this machine that ended without doing so; how many there were."""
     removed = 0
     for folder in (data_dir / "scratch").glob("*"):
-        if not folder.name.isdecimal() or not _is_alive(int(folder.name)):
+        if not folder.name.isdecimal() or not process_exists(int(folder.name)):
             shutil.rmtree(folder, ignore_errors=True)
             removed += 1
     return removed
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

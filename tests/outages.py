@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cli import valkey
-from tests.databases import _is_ready, _postgres_binaries, _server_user
+from tests.databases import is_ready, make_cluster, postgres_binaries, present, server_command, server_user
 
 
 class PrivateServer:
@@ -46,29 +46,26 @@ class PrivateServer:
 class PrivatePostgres(PrivateServer):
     def __init__(self, directory: Path, binaries: Path) -> None:
         super().__init__(directory)
-        self._binaries, self._user = binaries, _server_user()
-        if self._user is not None:
-            shutil.chown(directory, self._user)
-        command = [binaries / "initdb", "-D", directory / "data", "-U", "framewise", "-A", "trust", "-N"]
-        command += ["-E", "UTF8", "--locale=C"]
-        subprocess.run(command, check=True, user=self._user, cwd=directory, stdout=subprocess.DEVNULL)
+        self._binaries = binaries
+        make_cluster(binaries, directory)
 
     @property
     def url(self) -> str:
         return f"postgres://framewise@/postgres?host={self.directory}"
 
     def start(self, **options: str) -> None:
-        options = {"listen_addresses": "", "shared_buffers": "16MB", **options}
-        command = [self._binaries / "postgres", "-D", self.directory / "data", "-k", self.directory]
-        for name, value in options.items():
-            command += ["-c", f"{name}={value}"]
-        state = self.directory / "data" / "postmaster.pid"
-        state.unlink(missing_ok=True)
+        command = server_command(self._binaries, self.directory, **options)
+        (self.directory / "data" / "postmaster.pid").unlink(missing_ok=True)
         with (self.directory / "log").open("wb") as log:
             self.process = subprocess.Popen(
-                command, user=self._user, cwd=self.directory, stdout=log, stderr=log, start_new_session=True
+                command,
+                user=server_user(),
+                cwd=self.directory,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
-        if not _is_ready(self.process, state):
+        if not is_ready(self.process, self.directory):
             pytest.fail(f"PostgreSQL did not start:\n{(self.directory / 'log').read_text()}")
 
     def kill(self) -> None:
@@ -119,9 +116,7 @@ class PrivateValkey(PrivateServer):
 @pytest.fixture
 def private_postgres() -> Iterator[PrivatePostgres]:
     """A PostgreSQL that runs; the test may kill it."""
-    binaries = _postgres_binaries()
-    if binaries is None:
-        pytest.fail("PostgreSQL is missing") if os.environ.get("CI") else pytest.skip("PostgreSQL is missing")
+    binaries = present(postgres_binaries(), "PostgreSQL")
     # Not below pytest's own folder: that is closed to the user whom the server must run as under root.
     directory = Path(tempfile.mkdtemp(prefix="framewise-postgres-"))
     server = PrivatePostgres(directory, binaries)

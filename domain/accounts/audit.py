@@ -9,6 +9,7 @@ import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Self
 from uuid import UUID, uuid4
 
 from tortoise import fields
@@ -16,6 +17,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
+from domain.accounts.models import User
 from domain.text import is_storable
 
 log = logging.getLogger("framewise.audit")
@@ -78,6 +80,11 @@ class Person:
 
     user_id: UUID | None
     username: str
+
+    @classmethod
+    def of(cls, user: User) -> Self:
+        """Whose account this is."""
+        return cls(user.id, user.username)
 
 
 async def write_entry(

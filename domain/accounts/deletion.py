@@ -35,9 +35,8 @@ async def begin_deletion(user: User, password: str, *, caller: Caller = UNKNOWN_
         if marked:
             await RefreshToken.filter(session__user_id=user.id).using_db(connection).delete()
             await Session.filter(user_id=user.id).using_db(connection).delete()
-            person = Person(user.id, user.username)
             entry = await write_entry(
-                AuditKind.ACCOUNT_DELETED, person, caller, subject_id=user.id, connection=connection
+                AuditKind.ACCOUNT_DELETED, Person.of(user), caller, subject_id=user.id, connection=connection
             )
     if not marked:
         # The password was changed meanwhile, or another request has begun to delete the account.

@@ -3,6 +3,8 @@
 from enum import StrEnum
 from uuid import UUID
 
+from domain.sql import StoredId
+
 
 class ResultFormat(StrEnum):
     """The formats that results are written in."""
@@ -49,7 +51,7 @@ PICTURE_FILES: dict[PictureKind, str] = {
 """File name of each."""
 
 
-def analysis_prefix(analysis_id: UUID) -> str:
+def analysis_prefix(analysis_id: StoredId) -> str:
     """Every file of the analysis."""
     return f"analyses/{analysis_id}"
 
@@ -89,12 +91,12 @@ def picture_key(analysis_id: UUID, kind: PictureKind) -> str:
     return f"{analysis_prefix(analysis_id)}/{PICTURE_FILES[kind]}"
 
 
-def face_key(analysis_id: UUID, track_id: int) -> str:
+def face_key(analysis_id: StoredId, track_id: int) -> str:
     """The best crop of a face: what shows an appearance."""
     return f"{faces_prefix(analysis_id)}/{track_id:06}.jpg"
 
 
-def faces_prefix(analysis_id: UUID) -> str:
+def faces_prefix(analysis_id: StoredId) -> str:
     """The crops of all faces."""
     return f"{analysis_prefix(analysis_id)}/faces"
 

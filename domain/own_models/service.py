@@ -67,7 +67,7 @@ async def create_own_model(user: User, new: NewOwnModel, *, caller: Caller) -> O
             await row.save(using_db=connection, force_create=True)
             entry = await write_entry(
                 AuditKind.ML_MODEL_UPLOADED,
-                Person(user.id, user.username),
+                Person.of(user),
                 caller,
                 subject_id=row.id,
                 connection=connection,
@@ -101,7 +101,7 @@ async def delete_own_model(storage: AbstractStorage, user: User, name: str, *, c
         removals = await note_removals(connection, [row.storage_key])
         entry = await write_entry(
             AuditKind.ML_MODEL_DELETED,
-            Person(user.id, user.username),
+            Person.of(user),
             caller,
             subject_id=row.id,
             connection=connection,

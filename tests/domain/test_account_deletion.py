@@ -8,7 +8,8 @@ from domain import content_deletion as deletion
 from domain.account_deletion import delete_account, finish_account_deletions
 from domain.accounts.deletion import begin_deletion, going_accounts, is_there
 from domain.accounts.models import RefreshToken, Session, User
-from domain.accounts.service import AccountSettings, authenticate, refresh_session, sign_in, sign_up
+from domain.accounts.service import sign_in, sign_up
+from domain.accounts.sessions import AccountSettings, authenticate, refresh_session
 from domain.analyses.models import Analysis
 from domain.errors import NotSignedInError, WrongCredentialsError
 from domain.events import Event

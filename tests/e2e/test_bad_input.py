@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import samples
+from tests import broken_samples, samples
 from tests.e2e.conftest import MAX_UPLOAD_BYTES
 
 pytestmark = pytest.mark.xdist_group("server")
@@ -22,7 +22,7 @@ def _bad_files(directory: Path, media_dir: Path) -> list[Path]:
         file.truncate(MAX_UPLOAD_BYTES * 2)
     clips = [media_dir / "nasa_13013.mp4", media_dir / "gestures" / "eat.mkv"]
     truncated = [
-        samples.make_truncated(directory / f"{clip.stem}-{tenths}{clip.suffix}", clip, tenths)
+        broken_samples.make_truncated(directory / f"{clip.stem}-{tenths}{clip.suffix}", clip, tenths)
         for clip in clips
         for tenths in range(1, 10)
     ]
@@ -30,12 +30,12 @@ def _bad_files(directory: Path, media_dir: Path) -> list[Path]:
         empty,
         noise,
         sparse,
-        samples.make_text(directory / "text.mp4"),
-        samples.make_encrypted_zip(directory / "zip.mp4"),
+        broken_samples.make_text(directory / "text.mp4"),
+        broken_samples.make_encrypted_zip(directory / "zip.mp4"),
         samples.make_audio_only(directory / "audio.m4a"),
         samples.make_audio_with_cover(directory / "cover.mp4"),
-        samples.make_picture(directory / "picture.mp4"),
-        samples.make_huge_header(directory / "huge.avi"),
+        broken_samples.make_picture(directory / "picture.mp4"),
+        broken_samples.make_huge_header(directory / "huge.avi"),
         *truncated,
     ]
 

@@ -9,7 +9,8 @@ import httpx
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from domain.accounts.service import AccountSettings, sign_up
+from domain.accounts.service import sign_up
+from domain.accounts.sessions import AccountSettings
 from graphql_api.context import AppState
 from graphql_api.files import files_route
 from graphql_api.http import GraphQLEndpoint

@@ -14,7 +14,7 @@ from graphql import build_schema
 from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.transactions import in_transaction
 
-from domain.accounts import service
+from domain.accounts import service, sessions
 from domain.accounts.models import User
 from domain.accounts.tokens import issue_access_token
 from domain.database import migrate
@@ -110,7 +110,7 @@ async def _staged(directory, redis_url) -> AsyncIterator[Stage]:
     async with app.router.lifespan_context(app), served(app) as url:
         storage = LocalStorage(directory / "files")
         secret = (directory / "secret").read_bytes()
-        accounts = service.AccountSettings(secret, 900, 3600)
+        accounts = sessions.AccountSettings(secret, 900, 3600)
         owner = await service.sign_up(
             accounts, "canary-owner", OWNER_PASSWORD, "canary@example.org", "canary the owner"
         )
@@ -118,7 +118,7 @@ async def _staged(directory, redis_url) -> AsyncIterator[Stage]:
             accounts, "magpie-other", OTHER_PASSWORD, "magpie@example.org", "magpie the other"
         )
         revoked = await service.sign_in(accounts, "canary-owner", OWNER_PASSWORD)
-        await service.sign_out(revoked.refresh_token)
+        await sessions.sign_out(revoked.refresh_token)
         expired = issue_access_token(
             secret, user_id=owner.user.id, session_id=owner.session_id, lifetime_seconds=-60
         )

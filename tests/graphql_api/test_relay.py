@@ -8,7 +8,7 @@ import pytest
 
 from domain.accounts.models import User
 from domain.errors import NotFoundError
-from graphql_api.relay import encode_cursor, find_uuid, global_id, parse_global_id, require_uuid
+from graphql_api.relay import encode_cursor, find_uuid, global_id, id_of, parse_global_id, require_uuid
 from settings import Settings
 from tests.graphql_api.serving import Api, make_app
 
@@ -64,6 +64,16 @@ BAD_IDS += [base64.b64encode(b"User:\xff").decode()]
 def test_global_ids_round_trip():
     assert find_uuid(global_id("User", KEY), "User") == KEY
     assert parse_global_id(global_id("MLModel", "yunet:2026/may é")) == ("MLModel", "yunet:2026/may é")
+
+
+@pytest.mark.parametrize("type_name", ["User", "Video", "Person", "Appearance"])
+def test_ids_that_are_made_together_are_those_that_are_made_alone(type_name):
+    keys = [uuid4() for _ in range(7)]
+    make_all = id_of(type_name, "key").whole
+    alone = [global_id(type_name, key) for key in keys]
+    assert make_all(keys) == make_all([str(key) for key in keys]) == alone
+    assert make_all(keys[:1]) == alone[:1]
+    assert make_all(["ä" * 36, str(keys[0])]) is None
 
 
 @pytest.mark.parametrize("value", BAD_IDS)

@@ -4,7 +4,15 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from graphql_api.signed_urls import FileLink, LinkError, check_query, expiry, sign, signed_query
+from graphql_api.signed_urls import (
+    FileLink,
+    LinkError,
+    check_query,
+    expiry,
+    sign,
+    signed_queries,
+    signed_query,
+)
 
 SECRET = b"a secret of the tests"
 LINK = FileLink("videos/a.mp4", int(time.time()) + 86400, "video/mp4", "Über.mp4", attachment=True)
@@ -68,6 +76,13 @@ def test_a_link_is_for_one_key_and_one_secret() -> None:
         check_query(LINK.key, query_of(LINK, b"another"), SECRET)
     with pytest.raises(LinkError, match="not signed"):
         check_query(LINK.key, {}, SECRET)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 7])
+def test_links_that_are_signed_together_are_those_that_are_signed_alone(count: int) -> None:
+    keys = ["a/b.jpg", 'a"b', '", "', "\\", '\\", "', "ä\n\u2028", "c"][:count]
+    alone = [signed_query(replace(LINK, key=key), SECRET) for key in keys]
+    assert signed_queries(keys, LINK, SECRET) == alone
 
 
 def test_fields_cannot_be_shifted_into_each_other() -> None:

@@ -19,7 +19,7 @@ from media.errors import (
 from media.frames import read_frames
 from media.probe import probe
 from media.segments import plan_segments
-from tests import samples
+from tests import broken_samples, samples
 from tests.media.test_exactness import REAL_CLIPS
 
 
@@ -35,13 +35,13 @@ NOT_VIDEOS: dict[str, tuple[Callable[[Path], Path], type[MediaError], str]] = {
     "empty": (write(b""), NotAVideoError, "empty"),
     "zeros": (write(bytes(100_000)), NotAVideoError, "zeros"),
     "noise": (write(bytes(range(255, 0, -1)) * 200), UndecodableError, "damaged"),
-    "text": (samples.make_text, NotAVideoError, "text document"),
+    "text": (broken_samples.make_text, NotAVideoError, "text document"),
     "unicode_text": (write("Ein schöner Tag. 日本語\n".encode() * 400), NotAVideoError, "text document"),
     "web_page": (write(b"<!DOCTYPE html><html><body>Sign in</body></html>"), NotAVideoError, "web page"),
-    "zip": (samples.make_encrypted_zip, NotAVideoError, "ZIP"),
+    "zip": (broken_samples.make_encrypted_zip, NotAVideoError, "ZIP"),
     "pdf": (write(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n" + bytes(500)), NotAVideoError, "PDF"),
-    "png": (samples.make_picture, NotAVideoError, "PNG"),
-    "jpeg": (lambda path: samples.make_picture(path, "jpg"), NotAVideoError, "JPEG"),
+    "png": (broken_samples.make_picture, NotAVideoError, "PNG"),
+    "jpeg": (lambda path: broken_samples.make_picture(path, "jpg"), NotAVideoError, "JPEG"),
     "heic": (write(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500)), NotAVideoError, "HEIC"),
     "webp": (write(b"RIFF\x20\0\0\0WEBPVP8 " + bytes(40)), NotAVideoError, "WebP"),
     "program": (write(b"MZ\x90\0" + bytes(500)), NotAVideoError, "program"),
@@ -73,7 +73,7 @@ def test_a_cover_picture_is_no_video(tmp_path: Path, name: str) -> None:
 def test_real_clips_cut_anywhere_are_incomplete(
     media_dir: Path, tmp_path: Path, name: str, tenths: int
 ) -> None:
-    path = samples.make_truncated(tmp_path / Path(name).name, media_dir / name, tenths)
+    path = broken_samples.make_truncated(tmp_path / Path(name).name, media_dir / name, tenths)
     with pytest.raises(TruncatedError, match="incomplete"):
         probe(path)
 
@@ -97,7 +97,7 @@ def test_made_clips_cut_anywhere_are_incomplete(
     clip: Callable[[str], Path], tmp_path: Path, name: str, tenths: int
 ) -> None:
     with pytest.raises(TruncatedError, match="incomplete"):
-        probe(samples.make_truncated(tmp_path / name, clip(name), tenths))
+        probe(broken_samples.make_truncated(tmp_path / name, clip(name), tenths))
 
 
 @pytest.mark.parametrize("name", ["stream.ts", "hevc.ts", "aac.ts"])
@@ -142,7 +142,7 @@ def test_junk_after_the_end_does_no_harm(clip: Callable[[str], Path], tmp_path: 
 
 def make_huge_header(path: Path) -> Path:
     if path.suffix != ".y4m":
-        return samples.make_huge_header(path)
+        return broken_samples.make_huge_header(path)
     path.write_bytes(b"YUV4MPEG2 W40000 H40000 F25:1 Ip A1:1 C420jpeg\nFRAME\n" + bytes(1000))
     return path
 
@@ -156,7 +156,7 @@ def test_a_huge_claimed_size_is_refused(tmp_path: Path, name: str) -> None:
 
 def test_a_huge_claimed_number_of_frames_is_refused(tmp_path: Path) -> None:
     with pytest.raises((TruncatedError, MediaLimitError)):
-        probe(samples.make_huge_sample_table(tmp_path / "table.mp4"))
+        probe(broken_samples.make_huge_sample_table(tmp_path / "table.mp4"))
 
 
 MEMORY_SCRIPT = """
@@ -176,8 +176,11 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in other units elsewhere")
 def test_absurd_claims_cost_no_memory(tmp_path: Path) -> None:
-    paths = [samples.make_huge_header(tmp_path / f"huge.{suffix}") for suffix in ("mp4", "mkv", "avi", "gif")]
-    paths.append(samples.make_huge_sample_table(tmp_path / "table.mp4"))
+    paths = [
+        broken_samples.make_huge_header(tmp_path / f"huge.{suffix}")
+        for suffix in ("mp4", "mkv", "avi", "gif")
+    ]
+    paths.append(broken_samples.make_huge_sample_table(tmp_path / "table.mp4"))
     answer = subprocess.run(
         [sys.executable, "-c", MEMORY_SCRIPT, *map(str, paths)], capture_output=True, text=True, check=True
     )
@@ -189,7 +192,7 @@ def test_absurd_claims_cost_no_memory(tmp_path: Path) -> None:
 def test_files_that_point_to_other_files_are_refused(
     clip: Callable[[str], Path], tmp_path: Path, kind: str, name: str
 ) -> None:
-    path = samples.make_playlist(tmp_path / name, kind, str(clip("plain.mp4")))
+    path = broken_samples.make_playlist(tmp_path / name, kind, str(clip("plain.mp4")))
     with pytest.raises(NotAVideoError):
         probe(path)
     with pytest.raises(MediaError), open_video(path):

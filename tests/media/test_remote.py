@@ -10,7 +10,7 @@ from media.frames import read_frames
 from media.overlay import write_overlay
 from media.probe import probe
 from media.segments import plan_segments
-from tests import samples
+from tests import broken_samples
 from tests.media.file_server import serve
 from tests.media.reference import decode_all, digest
 
@@ -32,7 +32,7 @@ def test_a_remote_video_is_drawn_on(clip: Callable[[str], Path], tmp_path: Path)
 
 
 def test_a_remote_video_that_was_cut_is_incomplete(clip: Callable[[str], Path], tmp_path: Path) -> None:
-    samples.make_truncated(tmp_path / "cut.mkv", clip("without_duration.mkv"), 6)
+    broken_samples.make_truncated(tmp_path / "cut.mkv", clip("without_duration.mkv"), 6)
     with serve(tmp_path) as (address, _), pytest.raises(TruncatedError):
         probe(f"{address}/cut.mkv")
 
@@ -48,7 +48,7 @@ def test_no_uploaded_file_makes_the_server_fetch_anything(
 ) -> None:
     with serve(clip("plain.mp4").parent) as (address, asked):
         for name in ("video.mp4", "video.m3u8", "video.mpd", "video.mkv"):
-            path = samples.make_playlist(tmp_path / name, kind, f"{address}/plain.mp4")
+            path = broken_samples.make_playlist(tmp_path / name, kind, f"{address}/plain.mp4")
             with pytest.raises(MediaError):
                 probe(path)
         assert asked == []

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from domain.account_deletion import delete_account
-from domain.accounts import service
+from domain.accounts import service, sessions
 from domain.accounts.audit import AuditEntry, AuditKind, Caller, Person, prune_audit, record
 from domain.accounts.models import User
 from domain.content_deletion import delete_analysis, delete_video
@@ -16,7 +16,7 @@ from domain.errors import NotFoundError, WrongCredentialsError
 from storage.local import LocalStorage
 from tests.domain.making import PASSWORD, analyse, make_user, upload
 
-SETTINGS = service.AccountSettings(b"s" * 32, 900, 3600)
+SETTINGS = sessions.AccountSettings(b"s" * 32, 900, 3600)
 CALLER = Caller("192.0.2.7", "a browser")
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -28,17 +28,17 @@ async def _kinds(**about) -> list[str]:
 
 async def test_the_steps_of_an_account():
     first = await service.sign_up(SETTINGS, "ada", PASSWORD, None, None, caller=CALLER)
-    viewer = await service.authenticate(first.access_token.token, SETTINGS.secret)
+    viewer = await sessions.authenticate(first.access_token.token, SETTINGS.secret)
     with pytest.raises(WrongCredentialsError):
         await service.sign_in(SETTINGS, "ADA", "wrong horse", caller=CALLER)
     second = await service.sign_in(SETTINGS, "ada", PASSWORD, caller=CALLER)
-    await service.refresh_session(SETTINGS, second.refresh_token, caller=CALLER)
+    await sessions.refresh_session(SETTINGS, second.refresh_token, caller=CALLER)
     for _ in range(2):
         with pytest.raises(WrongCredentialsError):
-            await service.refresh_session(SETTINGS, second.refresh_token, caller=CALLER)
+            await sessions.refresh_session(SETTINGS, second.refresh_token, caller=CALLER)
     await service.change_password(viewer, PASSWORD, "another horse", caller=CALLER)
     for _ in range(2):
-        await service.sign_out(first.refresh_token, caller=CALLER)
+        await sessions.sign_out(first.refresh_token, caller=CALLER)
     assert await _kinds(user_id=first.user.id) == [
         "SIGNED_UP",
         "SIGNED_IN",

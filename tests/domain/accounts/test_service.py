@@ -1,18 +1,13 @@
-"""Accounts over real databases."""
+"""Signing up and in, passwords and profiles over real databases."""
 
 import asyncio
-import time
-from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
-import jwt
 import pytest
 from argon2 import PasswordHasher
 
-from domain.accounts import passwords, service
+from domain.accounts import passwords, service, sessions
 from domain.accounts.models import RefreshToken, Session, User
-from domain.accounts.service import AccountSettings
-from domain.accounts.tokens import derive_key
+from domain.accounts.sessions import AccountSettings
 from domain.errors import (
     ConflictError,
     ErrorCode,
@@ -21,20 +16,14 @@ from domain.errors import (
     UserFacingError,
     WrongCredentialsError,
 )
+from tests.domain.accounts.signing_in import PASSWORD, SETTINGS, viewer_of
 
 pytestmark = pytest.mark.usefixtures("database")
-
-SETTINGS = AccountSettings(secret=b"s" * 32, access_token_seconds=900, refresh_token_seconds=3600)
-PASSWORD = "correct horse"
-
-
-async def _viewer(signed_in: service.SignedIn) -> service.Viewer:
-    return await service.authenticate(signed_in.access_token.token, SETTINGS.secret)
 
 
 async def test_sign_up_signs_in_and_stores_no_secret_in_clear():
     signed_in = await service.sign_up(SETTINGS, "Alice", PASSWORD, " alice@example.org ", " Alice  A. ")
-    viewer = await _viewer(signed_in)
+    viewer = await viewer_of(signed_in)
     assert (viewer.user.id, viewer.session_id) == (signed_in.user.id, signed_in.session_id)
     assert (viewer.user.username, viewer.user.email, viewer.user.full_name) == (
         "Alice", "alice@example.org", "Alice  A.",
@@ -119,82 +108,16 @@ async def test_a_hash_with_old_parameters_is_replaced_at_sign_in():
     assert await service.sign_in(SETTINGS, "alice", PASSWORD)
 
 
-async def test_refresh_rotates():
-    first = await service.sign_up(SETTINGS, "alice", PASSWORD, None, None)
-    before = (await Session.get(id=first.session_id)).expires_at
-    second = await service.refresh_session(SETTINGS, first.refresh_token)
-    third = await service.refresh_session(SETTINGS, second.refresh_token)
-    assert len({first.refresh_token, second.refresh_token, third.refresh_token}) == 3
-    assert first.session_id == second.session_id == third.session_id
-    assert (await _viewer(third)).user.username == "alice"
-    assert (await Session.get(id=first.session_id)).expires_at > before
-
-
-async def test_reuse_of_an_old_token_ends_the_whole_family_and_no_other():
-    stolen = await service.sign_up(SETTINGS, "alice", PASSWORD, None, None)
-    elsewhere = await service.sign_in(SETTINGS, "alice", PASSWORD)
-    newest = await service.refresh_session(SETTINGS, stolen.refresh_token)
-    with pytest.raises(WrongCredentialsError):
-        await service.refresh_session(SETTINGS, stolen.refresh_token)
-    with pytest.raises(WrongCredentialsError):
-        await service.refresh_session(SETTINGS, newest.refresh_token)
-    for signed_in in (stolen, newest):
-        with pytest.raises(NotSignedInError, match="ended"):
-            await _viewer(signed_in)
-    assert await _viewer(elsewhere)
-    assert await service.refresh_session(SETTINGS, elsewhere.refresh_token)
-
-
-async def test_of_exchanges_at_once_exactly_one_wins_and_its_session_lives():
-    for attempt in range(5):
-        first = await service.sign_up(SETTINGS, f"alice{attempt}", PASSWORD, None, None)
-        results = await asyncio.gather(
-            *(service.refresh_session(SETTINGS, first.refresh_token) for _ in range(8)),
-            return_exceptions=True,
-        )
-        winners = [result for result in results if isinstance(result, service.SignedIn)]
-        losers = [result for result in results if isinstance(result, WrongCredentialsError)]
-        assert (len(winners), len(losers)) == (1, 7), results
-        assert await _viewer(winners[0])
-        assert await service.refresh_session(SETTINGS, winners[0].refresh_token)
-
-
-async def test_an_expired_or_unknown_refresh_token_is_refused():
-    signed_in = await service.sign_up(SETTINGS, "alice", PASSWORD, None, None)
-    await RefreshToken.all().update(expires_at=datetime.now(UTC) - timedelta(seconds=1))
-    for token in (signed_in.refresh_token, "unknown", "", "\ud800"):
-        with pytest.raises(WrongCredentialsError) as raised:
-            await service.refresh_session(SETTINGS, token)
-        assert raised.value.path == ("refresh_token",)
-    assert await _viewer(signed_in)
-
-
-async def test_sign_out_ends_the_session_and_may_be_repeated():
-    signed_in = await service.sign_up(SETTINGS, "alice", PASSWORD, None, None)
-    elsewhere = await service.sign_in(SETTINGS, "alice", PASSWORD)
-    for _ in range(2):
-        await service.sign_out(signed_in.refresh_token)
-    with pytest.raises(NotSignedInError):
-        await _viewer(signed_in)
-    with pytest.raises(WrongCredentialsError):
-        await service.refresh_session(SETTINGS, signed_in.refresh_token)
-    with pytest.raises(WrongCredentialsError):
-        await service.sign_out("unknown")
-    assert await _viewer(elsewhere)
-    ended = await service.ended_sessions([signed_in.session_id, elsewhere.session_id, unknown := uuid4()])
-    assert ended == {signed_in.session_id, unknown}
-
-
 async def test_a_password_change_ends_the_other_sessions():
     here = await service.sign_up(SETTINGS, "alice", PASSWORD, None, None)
     elsewhere = await service.sign_in(SETTINGS, "alice", PASSWORD)
-    await service.change_password(await _viewer(here), PASSWORD, "another horse")
-    assert await _viewer(here)
-    assert await service.refresh_session(SETTINGS, here.refresh_token)
+    await service.change_password(await viewer_of(here), PASSWORD, "another horse")
+    assert await viewer_of(here)
+    assert await sessions.refresh_session(SETTINGS, here.refresh_token)
     with pytest.raises(NotSignedInError):
-        await _viewer(elsewhere)
+        await viewer_of(elsewhere)
     with pytest.raises(WrongCredentialsError):
-        await service.refresh_session(SETTINGS, elsewhere.refresh_token)
+        await sessions.refresh_session(SETTINGS, elsewhere.refresh_token)
     with pytest.raises(WrongCredentialsError):
         await service.sign_in(SETTINGS, "alice", PASSWORD)
     assert await service.sign_in(SETTINGS, "alice", "another horse")
@@ -212,30 +135,30 @@ async def test_a_refused_password_change_changes_nothing(current, new, code, pat
     here = await service.sign_up(SETTINGS, "alice", PASSWORD, None, None)
     elsewhere = await service.sign_in(SETTINGS, "alice", PASSWORD)
     with pytest.raises(UserFacingError) as raised:
-        await service.change_password(await _viewer(here), current, new)
+        await service.change_password(await viewer_of(here), current, new)
     assert (raised.value.code, raised.value.path) == (code, path)
-    assert await _viewer(elsewhere)
+    assert await viewer_of(elsewhere)
     assert await service.sign_in(SETTINGS, "alice", PASSWORD)
 
 
 async def test_a_sign_in_that_a_password_change_overtakes_is_refused(monkeypatch):
     here = await service.sign_up(SETTINGS, "alice", PASSWORD, None, None)
-    viewer = await _viewer(here)
-    start = service._start_session
+    viewer = await viewer_of(here)
+    start = service.start_session
 
     async def overtaken(settings, user, caller):
         await service.change_password(viewer, PASSWORD, "another horse")
         return await start(settings, user, caller)
 
-    monkeypatch.setattr(service, "_start_session", overtaken)
+    monkeypatch.setattr(service, "start_session", overtaken)
     with pytest.raises(WrongCredentialsError):
         await service.sign_in(SETTINGS, "alice", PASSWORD)
     assert await Session.filter(revoked_at=None).count() == 1
 
 
 async def test_of_two_password_changes_at_once_one_wins():
-    viewer = await _viewer(await service.sign_up(SETTINGS, "alice", PASSWORD, None, None))
-    other = await _viewer(await service.sign_in(SETTINGS, "alice", PASSWORD))
+    viewer = await viewer_of(await service.sign_up(SETTINGS, "alice", PASSWORD, None, None))
+    other = await viewer_of(await service.sign_in(SETTINGS, "alice", PASSWORD))
     results = await asyncio.gather(
         service.change_password(viewer, PASSWORD, "horse number one"),
         service.change_password(other, PASSWORD, "horse number two"),
@@ -256,58 +179,3 @@ async def test_update_profile_changes_what_is_given():
         await service.update_profile(user, {"full_name": "kept", "email": "no address"})
     stored = await User.get(id=user.id)
     assert (stored.email, stored.full_name) == (None, "Alice B.")
-
-
-async def test_a_token_of_a_deleted_user_is_worth_nothing():
-    signed_in = await service.sign_up(SETTINGS, "alice", PASSWORD, None, None)
-    await User.filter(id=signed_in.user.id).delete()
-    assert await Session.all().count() == 0
-    with pytest.raises(NotSignedInError):
-        await _viewer(signed_in)
-
-
-async def test_a_token_of_another_user_with_this_session_is_refused():
-    alice = await service.sign_up(SETTINGS, "alice", PASSWORD, None, None)
-    bob = await service.sign_up(SETTINGS, "bob", PASSWORD, None, None)
-    now = int(time.time())
-    claims = {
-        "sub": str(bob.user.id),
-        "sid": str(alice.session_id),
-        "iat": now,
-        "exp": now + 60,
-        "type": "access",
-    }
-    with pytest.raises(NotSignedInError):
-        await service.authenticate(jwt.encode(claims, derive_key(SETTINGS.secret, "access")), SETTINGS.secret)
-
-
-async def test_authentication_is_one_statement(monkeypatch):
-    signed_in = await service.sign_up(SETTINGS, "alice", PASSWORD, None, None)
-    from tortoise import connections
-
-    client = connections.get("default")
-    statements = []
-    # On SQLite a short read goes past `execute_query`.
-    name = "read_values" if hasattr(client, "read_values") else "execute_query"
-    execute = getattr(type(client), name)
-
-    async def counted(self, query, values=None):
-        statements.append(query)
-        return await execute(self, query, values)
-
-    monkeypatch.setattr(type(client), name, counted)
-    viewer = await _viewer(signed_in)
-    assert viewer.user.username == "alice"
-    assert len(statements) == 1
-
-
-async def test_expired_sessions_are_forgotten():
-    old = await service.sign_up(SETTINGS, "alice", PASSWORD, None, None)
-    new = await service.sign_in(SETTINGS, "alice", PASSWORD)
-    past = datetime.now(UTC) - timedelta(seconds=1)
-    await Session.filter(id=old.session_id).update(expires_at=past)
-    with pytest.raises(NotSignedInError):
-        await _viewer(old)
-    await service.delete_expired_sessions()
-    assert [session.id for session in await Session.all()] == [new.session_id]
-    assert await _viewer(new)

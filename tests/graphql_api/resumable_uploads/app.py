@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 import httpx
 from starlette.applications import Starlette
 
-from domain.accounts.service import AccountSettings, sign_up
+from domain.accounts.service import sign_up
+from domain.accounts.sessions import AccountSettings
 from domain.uploads.models import Upload
 from graphql_api.context import AppState
 from graphql_api.resumable_uploads import endpoint

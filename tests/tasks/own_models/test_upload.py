@@ -20,9 +20,9 @@ from domain.own_models.service import delete_own_model
 from ml_models.errors import UnknownModelError
 from tasks.analyses import RequestedSettings, complete_settings
 from tasks.garbage import remove_unowned
-from tasks.own_models import upload
 from tasks.own_models.find import find_model, remove_unused_files, uploaded_specs
 from tasks.own_models.upload import UploadedFile, upload_own_model
+from tasks.process.process import AnalysisProcess
 from tests.ml_models import onnx_graphs as graphs
 from tests.ml_models.clips import read_frames
 from tests.ml_models.test_onnx_detector import detector
@@ -128,14 +128,14 @@ async def test_a_model_that_does_harm_is_refused_with_the_reason(work, tmp_path,
 
 
 async def test_a_model_that_crashes_is_refused_with_the_reason(work, tmp_path, monkeypatch):
-    start = upload.AnalysisProcess.start
+    start = AnalysisProcess.start
 
     async def crashing(options):
         process = await start(options)
         asyncio.get_running_loop().call_later(4, os.kill, process.pid, signal.SIGSEGV)
         return process
 
-    monkeypatch.setattr(upload.AnalysisProcess, "start", crashing)
+    monkeypatch.setattr(AnalysisProcess, "start", crashing)
     with pytest.raises(InvalidError, match=r"its check crashed with signal 11 \(SIGSEGV\)"):
         await send(work, graphs.endless(tmp_path / "model.onnx"))
 
