@@ -33,10 +33,10 @@ from domain.analyses.settings import AnalysisSettings
 from domain.database import connect, disconnect, migrate
 from domain.videos.models import Video
 from graphql_api.context import AppState
-from graphql_api.cut_off import AnswersWhatIsCutOff
-from graphql_api.headers import SecurityHeaders
-from graphql_api.http import GraphQLEndpoint
-from graphql_api.progress_hub import ProgressHub
+from graphql_api.http.cut_off import AnswersWhatIsCutOff
+from graphql_api.http.endpoint import GraphQLEndpoint
+from graphql_api.http.headers import SecurityHeaders
+from graphql_api.live.progress_hub import ProgressHub
 from graphql_api.relay import global_id
 from graphql_api.schema import make_schema
 from settings import Settings

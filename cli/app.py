@@ -99,8 +99,8 @@ def _require_redis(settings: "Settings") -> None:
 def _check_trusted_documents(settings: "Settings") -> None:
     if settings.trusted_documents is None:
         return
+    from graphql_api.execution.trusted_documents import TrustedDocumentsError
     from graphql_api.schema import make_server_schema
-    from graphql_api.trusted_documents import TrustedDocumentsError
 
     try:
         make_server_schema(settings)

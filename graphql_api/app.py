@@ -14,18 +14,18 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from domain.accounts.tokens import load_or_create_secret
 from domain.database import connect, disconnect
 from graphql_api.context import AppState
-from graphql_api.cors import cross_origin_middleware
-from graphql_api.cut_off import AnswersWhatIsCutOff
-from graphql_api.files import files_route
-from graphql_api.headers import SecurityHeaders
-from graphql_api.health import health_route
-from graphql_api.http import GraphQLEndpoint
-from graphql_api.links import find_target
+from graphql_api.http.cors import cross_origin_middleware
+from graphql_api.http.cut_off import AnswersWhatIsCutOff
+from graphql_api.http.endpoint import GraphQLEndpoint
+from graphql_api.http.files import files_route
+from graphql_api.http.headers import SecurityHeaders
+from graphql_api.http.health import health_route
+from graphql_api.http.links import find_target
+from graphql_api.http.static_files import BuiltFiles
+from graphql_api.live.progress_hub import ProgressHub
 from graphql_api.people.exports import exports_route
-from graphql_api.progress_hub import ProgressHub
-from graphql_api.resumable_uploads.endpoint import upload_routes
 from graphql_api.schema import make_server_schema
-from graphql_api.static_files import BuiltFiles
+from graphql_api.uploads.resumable.endpoint import upload_routes
 from ml_models.catalog import use_models_dir
 from settings import Settings, get_settings
 from storage.factory import create_storage

@@ -15,14 +15,14 @@ from strawberry.dataloader import DataLoader
 from domain.accounts.audit import Caller
 from domain.accounts.sessions import Viewer, authenticate
 from domain.errors import LimitExceededError, NotSignedInError
-from graphql_api.client_address import client_address
-from graphql_api.cookies import SessionCookies
-from graphql_api.event_hub import EventHub
-from graphql_api.pieces import UNDER_WAY, Loader
-from graphql_api.progress_hub import ProgressHub
+from graphql_api.http.client_address import client_address
+from graphql_api.http.cookies import SessionCookies
+from graphql_api.live.event_hub import EventHub
+from graphql_api.live.progress_hub import ProgressHub
 from graphql_api.rate_limits.limiter import RateLimiter
 from graphql_api.rate_limits.passwords import PasswordGuard
-from graphql_api.uploads import StreamedRequest
+from graphql_api.scheduling.pieces import UNDER_WAY, Loader
+from graphql_api.uploads.multipart import StreamedRequest
 from settings import Settings
 from storage.base import AbstractStorage
 from tasks.people.photo_search import PhotoSearch

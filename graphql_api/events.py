@@ -13,10 +13,10 @@ from domain.events import EventKind
 from domain.sql import stored_uuid_or_none
 from graphql_api.analyses.types import Analysis, load_analyses
 from graphql_api.context import Info
-from graphql_api.event_hub import EventFeed
 from graphql_api.execution.selection import selected_columns
-from graphql_api.feeds import shared
 from graphql_api.fields import field, subscription
+from graphql_api.live.event_hub import EventFeed
+from graphql_api.live.feeds import shared
 from graphql_api.relay import Connection, global_id, page_size
 from graphql_api.row_pages import narrowed, row_edges, row_page_info
 from graphql_api.rows import Computed, CursorKind, RowEdges, RowType, enum_of, moment_of

@@ -11,7 +11,7 @@ from graphql_api.errors import Payload
 from graphql_api.fields import mutation
 from graphql_api.ml_models import MLModel, load_ml_model
 from graphql_api.relay import global_id
-from graphql_api.uploads import StreamedFile
+from graphql_api.uploads.multipart import StreamedFile
 from tasks.own_models.upload import UploadedFile, too_large, upload_own_model
 
 

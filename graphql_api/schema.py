@@ -13,6 +13,7 @@ from graphql_api.deletions import DeletionMutations
 from graphql_api.descriptions import describe
 from graphql_api.events import EventQueries, EventSubscriptions
 from graphql_api.execution.schema import ApiSchema
+from graphql_api.execution.trusted_documents import TrustedDocuments, load_trusted_documents
 from graphql_api.fields import field
 from graphql_api.ml_models import MLModel, MLModelQueries, load_ml_model
 from graphql_api.own_models import OwnModelMutations
@@ -23,17 +24,16 @@ from graphql_api.people.persons import Person, load_person
 from graphql_api.people.privacy import PrivacyMutations
 from graphql_api.people.search import PeopleSearchQueries
 from graphql_api.relay import Node, NodeLoader, load_node, uuid_loader
-from graphql_api.resumable_uploads.operations import (
+from graphql_api.rules import QueryLimits
+from graphql_api.scalars import SCALARS
+from graphql_api.uploads.imports import ImportMutations
+from graphql_api.uploads.resumable.operations import (
     ResumableUpload,
     ResumableUploadMutations,
     ResumableUploadQueries,
     load_upload,
 )
-from graphql_api.rules import QueryLimits
-from graphql_api.scalars import SCALARS
-from graphql_api.trusted_documents import TrustedDocuments, load_trusted_documents
-from graphql_api.video_imports import ImportMutations
-from graphql_api.video_uploads import UploadMutations
+from graphql_api.uploads.videos import UploadMutations
 from graphql_api.videos import Video, VideoQueries, load_video
 from settings import Settings
 

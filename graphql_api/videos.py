@@ -16,7 +16,7 @@ from domain.videos.models import VideoStatus
 from graphql_api.context import Context, Info
 from graphql_api.execution.selection import Wants, everything
 from graphql_api.fields import field
-from graphql_api.links import link, source_link
+from graphql_api.http.links import link, source_link
 from graphql_api.relay import Connection, Node, find_uuid, id_of
 from graphql_api.row_pages import narrowed, paginate_rows
 from graphql_api.rows import Computed, RowType, enum_of, moment_of

@@ -4,7 +4,7 @@ import resource
 from typing import Protocol
 
 from cli.api_server.paced_work import PacedWork
-from graphql_api.turns import Turns
+from graphql_api.scheduling.turns import Turns
 
 _RESERVED_DESCRIPTORS = 128
 """For files, the database, Valkey and what else is not a client."""

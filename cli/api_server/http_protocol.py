@@ -11,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from cli.api_server.connection_crowd import ConnectionCrowd
 from cli.api_server.held_flow import HeldFlow
 from cli.api_server.paced_work import PacedWork
-from graphql_api.turns import Turns
+from graphql_api.scheduling.turns import Turns
 
 HEAD_SECONDS = 20.0
 """How long a client may take to send the head of a request, from its connection on."""

@@ -13,9 +13,9 @@ from graphql_api.analyses.settings import AnalysisSettingsInput
 from graphql_api.analyses.types import ANALYSIS_ROWS, Analysis, AnalysisProgress, load_analysis
 from graphql_api.context import Info
 from graphql_api.errors import Payload
-from graphql_api.feeds import shared
 from graphql_api.fields import field, mutation, subscription
-from graphql_api.progress_hub import ProgressFeed
+from graphql_api.live.feeds import shared
+from graphql_api.live.progress_hub import ProgressFeed
 from graphql_api.relay import Connection, find_uuid, require_uuid
 from graphql_api.row_pages import paginate_rows
 from tasks.analyses import analysis_limits, complete_settings, start_analysis, steer_analysis

@@ -30,7 +30,7 @@ from graphql_api.analyses.detections import Detection, page_of_detections
 from graphql_api.analyses.settings import AnalysisSettings
 from graphql_api.context import Context, Info
 from graphql_api.fields import field
-from graphql_api.links import link
+from graphql_api.http.links import link
 from graphql_api.relay import Connection, Node, global_id, id_of
 from graphql_api.row_pages import paginate_rows_of
 from graphql_api.rows import Computed, RowType, enum_of, moment_of

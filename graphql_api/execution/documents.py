@@ -9,9 +9,9 @@ from graphql.language import DirectiveNode
 
 from graphql_api.execution.beside import beside_the_loop
 from graphql_api.execution.plans import DocumentPlans
-from graphql_api.fair_gate import FairGate
 from graphql_api.rules import QueryCost, introspecting_operations
-from graphql_api.slices import Slices
+from graphql_api.scheduling.fair_gate import FairGate
+from graphql_api.scheduling.slices import Slices
 
 MAX_DOCUMENTS = 1_000
 MAX_BYTES = 32 * 2**20

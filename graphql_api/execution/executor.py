@@ -15,7 +15,7 @@ from typing_extensions import override
 from graphql_api.execution.plans import DocumentPlans, Plan, Plans, find_plan
 from graphql_api.execution.roots import RootPlan, make_root_plan
 from graphql_api.execution.selection import PlannedInfo
-from graphql_api.pieces import Pieces
+from graphql_api.scheduling.pieces import Pieces
 
 _LONG_LIST = 10
 """Shorter lists are made at once."""

@@ -6,10 +6,10 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 
-from graphql_api.client_address import client_address
-from graphql_api.fair_gate import FairGate
-from graphql_api.pieces import UNDER_WAY, Pieces
-from graphql_api.slices import Slices
+from graphql_api.http.client_address import client_address
+from graphql_api.scheduling.fair_gate import FairGate
+from graphql_api.scheduling.pieces import UNDER_WAY, Pieces
+from graphql_api.scheduling.slices import Slices
 
 HEAVY_COST = 2_000
 """From this cost on a query is heavy: more than a full page of 100 objects with 17 fields each."""

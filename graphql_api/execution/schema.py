@@ -28,9 +28,9 @@ from graphql_api.execution.introspection import Introspection
 from graphql_api.execution.operations import find_operation
 from graphql_api.execution.resolvers import shorten_resolvers
 from graphql_api.execution.roots import RootPlan
-from graphql_api.pieces import Pieces
+from graphql_api.execution.trusted_documents import TrustedDocuments, TrustedDocumentsError, document_text
 from graphql_api.rules import QueryLimits, check_cost, compile_cost, parse_query, validate_query
-from graphql_api.trusted_documents import TrustedDocuments, TrustedDocumentsError, document_text
+from graphql_api.scheduling.pieces import Pieces
 
 MAX_COERCION_ERRORS = 5
 """Most mistakes in the variables that are told; each shows the value that it is about, which may be large."""

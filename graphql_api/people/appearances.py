@@ -15,7 +15,7 @@ from graphql_api.analyses.types import Analysis, load_analyses
 from graphql_api.context import Context, Info
 from graphql_api.execution.selection import Wants, everything, wants_of
 from graphql_api.fields import field
-from graphql_api.links import source_link
+from graphql_api.http.links import source_link
 from graphql_api.people.crops import crop_urls
 from graphql_api.people.persons import Person, load_person
 from graphql_api.relay import Connection, Node, id_of

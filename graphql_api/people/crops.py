@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from domain.analyses.files import face_key
 from domain.sql import StoredId
 from graphql_api.context import Context
-from graphql_api.links import links
+from graphql_api.http.links import links
 
 Face = tuple[StoredId, int]
 """The analysis and the track."""

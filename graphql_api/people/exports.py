@@ -12,8 +12,8 @@ from starlette.routing import Route
 
 from domain.outages import is_outage
 from domain.people.export import ChangeOf, PersonFile, SeenIn, read_permitted
+from graphql_api.http.signed_urls import FileLink, LinkError, check_query, signed_query
 from graphql_api.relay import global_id
-from graphql_api.signed_urls import FileLink, LinkError, check_query, signed_query
 from storage.base import AbstractStorage
 from storage.content_disposition import content_disposition
 from storage.errors import FileMissingError

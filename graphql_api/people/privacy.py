@@ -10,10 +10,10 @@ from graphql_api.context import Info
 from graphql_api.deletions import DeletePayload, late_write_seconds
 from graphql_api.errors import Payload
 from graphql_api.fields import mutation
-from graphql_api.links import base_url
+from graphql_api.http.links import base_url
+from graphql_api.http.signed_urls import expiry
 from graphql_api.people.exports import export_url
 from graphql_api.relay import require_uuid
-from graphql_api.signed_urls import expiry
 
 
 @strawberry.type(description="The result of asking for all data about a person.")

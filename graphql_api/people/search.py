@@ -11,7 +11,7 @@ from graphql_api.fields import counted_query
 from graphql_api.people.appearances import Appearance, load_appearances
 from graphql_api.people.persons import Person, load_people
 from graphql_api.relay import page_size
-from graphql_api.uploads import StreamedFile
+from graphql_api.uploads.multipart import StreamedFile
 from tasks.people.photo_search import PhotoFile, PhotoMatches, check_matching, too_large
 
 _DEFAULT_COUNT = 20

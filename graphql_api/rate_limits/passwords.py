@@ -19,7 +19,7 @@ from domain.accounts.audit import AuditKind, Caller, Person, record
 from domain.accounts.rules import username_key
 from domain.accounts.service import find_user
 from domain.errors import LimitExceededError, WrongCredentialsError
-from graphql_api.client_address import limited_as
+from graphql_api.http.client_address import limited_as
 from graphql_api.rate_limits.limiter import Rate, RateLimiter, in_words, too_often
 from graphql_api.rate_limits.turns import TooManyWaitError, Turns
 from settings import Settings

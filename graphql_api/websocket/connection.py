@@ -17,7 +17,7 @@ from domain.accounts.sessions import Viewer
 from domain.errors import ErrorCode, LimitExceededError, NotSignedInError
 from graphql_api.context import Context
 from graphql_api.errors import UNAUTHENTICATED, UNAVAILABLE, present_fault
-from graphql_api.requests import LARGE_BYTES, GraphQLRequest
+from graphql_api.http.requests import LARGE_BYTES, GraphQLRequest
 from graphql_api.websocket.operation import Operation
 from graphql_api.websocket.outbox import Outbox, SocketClosedError
 from graphql_api.websocket.protocol import (

@@ -22,7 +22,7 @@ from graphql_api.execution.executor import CompilingExecutor
 from graphql_api.execution.heavy_lane import caller_of
 from graphql_api.execution.operations import find_operation
 from graphql_api.execution.schema import ApiSchema
-from graphql_api.requests import GraphQLRequest
+from graphql_api.http.requests import GraphQLRequest
 
 
 class RefusedError(Exception):

@@ -4,7 +4,7 @@ from collections.abc import Hashable
 from functools import partial
 from typing import Any, TypeVar
 
-from graphql_api.feeds import Feed, LogFeed, StateFeed
+from graphql_api.live.feeds import Feed, LogFeed, StateFeed
 from graphql_api.websocket.execution import Renderer
 from graphql_api.websocket.log_group import LogGroup
 from graphql_api.websocket.state_group import StateGroup

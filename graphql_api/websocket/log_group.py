@@ -6,8 +6,8 @@ from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
 
-from graphql_api.feeds import Entry, LogFeed
-from graphql_api.turns import in_slices
+from graphql_api.live.feeds import Entry, LogFeed
+from graphql_api.scheduling.turns import in_slices
 from graphql_api.websocket.execution import Renderer
 from graphql_api.websocket.subscriber import SENT_PER_TURN, Subscriber
 

@@ -7,8 +7,8 @@ from typing import Any, cast
 from domain.errors import LimitExceededError
 from graphql_api.context import Context
 from graphql_api.errors import domain_extensions, present_fault
-from graphql_api.feeds import Feed
-from graphql_api.requests import GraphQLRequest
+from graphql_api.http.requests import GraphQLRequest
+from graphql_api.live.feeds import Feed
 from graphql_api.websocket.execution import Prepared, RefusedError, execute, open_stream, prepare
 from graphql_api.websocket.outbox import Outbox, SocketClosedError
 from graphql_api.websocket.protocol import complete_frame, error_frame, next_frame_start

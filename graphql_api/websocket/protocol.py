@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from graphql_api.requests import GraphQLRequest, MalformedRequestError, decode_json, request_from
+from graphql_api.http.requests import GraphQLRequest, MalformedRequestError, decode_json, request_from
 
 SUBPROTOCOL = "graphql-transport-ws"
 

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from graphql_api.execution.schema import ApiSchema
-from graphql_api.turns import Turns
+from graphql_api.scheduling.turns import Turns
 from graphql_api.websocket.fan_out import FanOut
 from graphql_api.websocket.limits import Places
 from graphql_api.websocket.session_watch import SessionWatch

@@ -5,8 +5,8 @@ from collections.abc import Hashable, Iterator
 import orjson
 from graphql import FieldNode, FragmentDefinitionNode, Node, VariableNode
 
-from graphql_api.feeds import Feed
-from graphql_api.links import base_url
+from graphql_api.http.links import base_url
+from graphql_api.live.feeds import Feed
 from graphql_api.websocket.execution import Prepared
 
 

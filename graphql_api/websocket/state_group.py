@@ -7,8 +7,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from graphql_api.feeds import Change, StateFeed, StateWatch, Update
-from graphql_api.turns import in_slices
+from graphql_api.live.feeds import Change, StateFeed, StateWatch, Update
+from graphql_api.scheduling.turns import in_slices
 from graphql_api.websocket.execution import Renderer
 from graphql_api.websocket.subscriber import SENT_PER_TURN, Subscriber
 

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cli import api, main
 from cli.api_server import http_protocol
-from graphql_api.http import GraphQLEndpoint
+from graphql_api.http.endpoint import GraphQLEndpoint
 from tests.attacks.meter import Meter
 
 HEAD_SECONDS = 3.0

@@ -10,9 +10,9 @@ from domain.analyses.files import OVERLAY_FILE, RESULT_FILES, ResultFormat
 from domain.analyses.models import Tracker
 from domain.errors import ErrorCode
 from graphql_api import errors
+from graphql_api.execution.trusted_documents import TrustedDocuments
 from graphql_api.rules import compile_cost
 from graphql_api.schema import make_schema
-from graphql_api.trusted_documents import TrustedDocuments
 from ml_models.catalog import CATALOG
 from settings import Settings
 from tasks.results.table import OPTIONAL_FIELDS, TRACKED_SCHEMA

@@ -15,7 +15,7 @@ from domain.people import models as people
 from domain.removals import Removal
 from domain.videos import files as video_files
 from domain.videos import models as videos
-from graphql_api.uploads.request import UPLOADS_PREFIX
+from graphql_api.uploads.multipart.request import UPLOADS_PREFIX
 from media.timeline import TimelineKind
 from tests.docs.markdown import blocks, code_spans, read, rows, section
 

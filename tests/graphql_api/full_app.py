@@ -12,12 +12,12 @@ from starlette.routing import Route
 from domain.accounts.service import sign_up
 from domain.accounts.sessions import AccountSettings
 from graphql_api.context import AppState
-from graphql_api.files import files_route
-from graphql_api.http import GraphQLEndpoint
-from graphql_api.links import find_target
+from graphql_api.http.endpoint import GraphQLEndpoint
+from graphql_api.http.files import files_route
+from graphql_api.http.links import find_target
 from graphql_api.people.exports import exports_route
-from graphql_api.resumable_uploads.endpoint import upload_routes
 from graphql_api.schema import make_schema
+from graphql_api.uploads.resumable.endpoint import upload_routes
 from settings import Settings
 from storage.base import AbstractStorage
 from storage.local import LocalStorage

@@ -22,7 +22,7 @@ from graphql_api.accounts import AccountMutations, AccountQueries, User, UserPay
 from graphql_api.context import AppState, Info
 from graphql_api.execution.schema import ApiSchema
 from graphql_api.fields import field, mutation, subscription
-from graphql_api.http import GraphQLEndpoint
+from graphql_api.http.endpoint import GraphQLEndpoint
 from graphql_api.relay import Connection, Node, load_node, paginate, require_uuid, uuid_loader
 from graphql_api.scalars import SCALARS, BigInt
 from settings import Settings

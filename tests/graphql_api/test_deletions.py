@@ -5,7 +5,7 @@ import pytest
 from domain.accounts.models import User
 from domain.analyses.models import Analysis
 from domain.videos.models import Video
-from graphql_api import video_uploads
+from graphql_api.uploads import videos as video_uploads
 from tests.graphql_api.full_app import PASSWORD, FullApp
 
 FILE = ("one.mp4", b"first")

@@ -12,8 +12,9 @@ from tortoise.backends.base.executor import EXECUTOR_CACHE
 from domain import outages
 from domain.database import migrate
 from domain.outages import OutageLog
-from graphql_api import errors, health
+from graphql_api import errors
 from graphql_api.app import create_app
+from graphql_api.http import health
 from settings import Settings
 from tests.graphql_api.full_app import PASSWORD, UPLOAD
 from tests.graphql_api.serving import opened, served

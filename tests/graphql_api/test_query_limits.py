@@ -10,7 +10,7 @@ from graphql import get_introspection_query
 from starlette.requests import Request
 
 from domain.errors import LimitExceededError
-from graphql_api.requests import MAX_VALUES, MalformedRequestError, decode_json, read_body, request_from
+from graphql_api.http.requests import MAX_VALUES, MalformedRequestError, decode_json, read_body, request_from
 from settings import Settings
 from tests.graphql_api.full_app import FullApp
 from tests.graphql_api.serving import Api, make_app, opened, served

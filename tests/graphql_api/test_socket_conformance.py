@@ -20,7 +20,7 @@ from domain.errors import NotSignedInError
 from graphql_api.context import AppState, Context
 from graphql_api.execution.schema import ApiSchema
 from graphql_api.fields import field, mutation, subscription
-from graphql_api.http import GraphQLEndpoint
+from graphql_api.http.endpoint import GraphQLEndpoint
 from settings import Settings
 from tests.clients.node import NodeClients, node_clients  # noqa: F401
 from tests.graphql_api.serving import served

@@ -3,8 +3,8 @@ from starlette.applications import Starlette
 from starlette.routing import Route, WebSocketRoute
 
 from graphql_api.context import AppState
-from graphql_api.event_hub import EventHub
-from graphql_api.http import GraphQLEndpoint
+from graphql_api.http.endpoint import GraphQLEndpoint
+from graphql_api.live.event_hub import EventHub
 from graphql_api.schema import make_schema
 from settings import Settings
 from tests.graphql_api.events.event_log import Account

@@ -15,7 +15,7 @@ from domain.accounts.models import User
 from domain.events import Event, EventKind, EventsUnavailableError, record_event
 from domain.outages import database_outage
 from domain.videos.models import Video
-from graphql_api import event_hub
+from graphql_api.live import event_hub
 from graphql_api.websocket import session_watch
 from tests.databases import connected
 from tests.graphql_api.events.event_log import (

@@ -14,7 +14,7 @@ from graphql_api.execution import documents, executor, heavy_lane
 from graphql_api.execution.documents import CheckedDocument
 from graphql_api.execution.schema import ApiSchema
 from graphql_api.rules import QueryLimits, parse_query
-from graphql_api.slices import Slices
+from graphql_api.scheduling.slices import Slices
 
 HEAVY = "{ " + " ".join(f"a{number}: pages {{ number }}" for number in range(60)) + " }"
 """Sixty pieces at least."""
@@ -251,7 +251,7 @@ def test_the_cache_holds_few_of_many_large_documents():
 
 
 async def test_a_large_body_is_decoded_in_slices():
-    from graphql_api.requests import LARGE_BYTES, read_body
+    from graphql_api.http.requests import LARGE_BYTES, read_body
 
     class Counted(Slices):
         taken = 0

@@ -24,7 +24,7 @@ from graphql_api.execution import executor
 from graphql_api.execution.documents import CheckedDocument
 from graphql_api.execution.schema import ApiSchema, AskedOperation
 from graphql_api.scalars import SCALARS, BigInt
-from graphql_api.slices import Slices
+from graphql_api.scheduling.slices import Slices
 from tests.graphql_api.execution.queries import QueryMaker
 
 # graphql-core lets go of awaitables next to an error that it has not begun to await.

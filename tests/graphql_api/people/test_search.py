@@ -10,7 +10,7 @@ from tests import photos
 from tests.databases import connected
 from tests.domain.people.face_index.registers import MadeRegister
 from tests.graphql_api.full_app import FullApp
-from tests.graphql_api.uploads.forms import BOUNDARY, part
+from tests.graphql_api.uploads.multipart.forms import BOUNDARY, part
 from tests.tasks.people.searching import embedding_of
 
 SEARCH = """query($photo: Upload!, $first: Int, $face: Int) {

@@ -7,7 +7,7 @@ from starlette.routing import WebSocketRoute
 from domain.accounts.models import User
 from domain.analyses.models import Analysis, Tracker
 from domain.videos.models import Video, VideoStatus
-from graphql_api.http import GraphQLEndpoint
+from graphql_api.http.endpoint import GraphQLEndpoint
 from graphql_api.relay import find_uuid
 from graphql_api.schema import make_schema
 from tests.graphql_api.full_app import FullApp

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from graphql_api.client_address import client_address, limited_as
+from graphql_api.http.client_address import client_address, limited_as
 from graphql_api.schema import make_schema
 from settings import Settings
 from tests.graphql_api.full_app import FullApp

@@ -1,0 +1,1 @@
+"""What the network meets: GraphQL over HTTP, files, cookies, headers, health."""
