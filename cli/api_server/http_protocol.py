@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar, cast
 
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from cli.api_server.connection_crowd import ConnectionCrowd
@@ -234,6 +235,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._chunked_bytes += len(body)
         else:
             self._body_bytes_left = max(0, self._body_bytes_left - len(body))
+        if len(body) > HIGH_WATER_LIMIT and not self.cycle.body:
+            # Bytes behind no bytes are themselves; uvicorn's bytearray would copy a large piece twice.
+            self.cycle.body = b""  # type: ignore[assignment]
         super().on_body(body)
 
     def on_message_complete(self) -> None:

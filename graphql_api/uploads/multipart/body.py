@@ -10,7 +10,7 @@ from graphql_api.http.client_address import client_address
 from graphql_api.scheduling.fair_gate import FairGate
 from graphql_api.uploads.multipart.errors import MultipartError
 from graphql_api.uploads.multipart.form_reader import Event, FileData, FormReader
-from storage.cancellation import run_blocking
+from storage.cancellation import run_blocking, uncancelled
 
 _BATCH_BYTES = 2**20
 _SHORT_BYTES = 2**10
@@ -49,7 +49,31 @@ class Body:
         self._gate = gate
 
     async def events(self, max_bytes: int, idle_seconds: float) -> AsyncGenerator[Event, None]:
-        """What comes: at once until a file begins, then a MiB at a time to ask a thread seldom."""
+        """What comes; while a thread is at one MiB, the one before is stored and the next one comes in."""
+        reading: asyncio.Task[list[Event]] | None = None
+        try:
+            async with aclosing(self._batches(max_bytes, idle_seconds)) as batches:
+                async for batch, size_bytes in batches:
+                    events = [] if reading is None else await reading
+                    reading = asyncio.create_task(self._read(batch, size_bytes))
+                    if size_bytes < _BATCH_BYTES:
+                        events, reading = [*events, *await reading], None
+                    for event in events:
+                        yield event
+        finally:
+            if reading is not None:
+                reading.cancel()
+                await uncancelled(asyncio.gather(reading, return_exceptions=True))
+        if not self._reader.is_complete:
+            raise MultipartError(400, "The multipart body ends before its closing boundary.")
+
+    async def _batches(
+        self, max_bytes: int, idle_seconds: float
+    ) -> AsyncGenerator[tuple[list[bytes], int], None]:
+        """The chunks: each at once until a file begins, then a MiB together, to ask a thread seldom.
+
+        The last batch is less than a MiB; it may be empty.
+        """
         batch: list[bytes] = []
         batch_bytes = received_bytes = 0
         async with aclosing(_chunks(self._request, idle_seconds)) as chunks:
@@ -60,13 +84,9 @@ class Body:
                 batch.append(chunk)
                 batch_bytes += len(chunk)
                 if batch_bytes >= _BATCH_BYTES or not self._reader.is_inside_file:
-                    for event in await self._read(batch, batch_bytes):
-                        yield event
+                    yield batch, batch_bytes
                     batch, batch_bytes = [], 0
-        for event in await self._read(batch, batch_bytes):
-            yield event
-        if not self._reader.is_complete:
-            raise MultipartError(400, "The multipart body ends before its closing boundary.")
+        yield batch, batch_bytes
 
     async def _read(self, batch: list[bytes], size_bytes: int) -> list[Event]:
         if size_bytes <= _SHORT_BYTES:
