@@ -4,6 +4,7 @@ import resource
 from typing import Protocol
 
 from cli.api_server.paced_work import PacedWork
+from cli.api_server.refusals import RareWarnings
 from graphql_api.scheduling.turns import Turns
 
 _RESERVED_DESCRIPTORS = 128
@@ -54,6 +55,8 @@ class ConnectionCrowd:
         """What comes over WebSockets."""
         self.departures = Turns(_MOST_PER_TURN)
         """Connections that end."""
+        self.refusals = RareWarnings()
+        """What the log says of requests that are not let in."""
 
     def has_room(self, connection_count: int) -> bool:
         """Whether one more may come to so many; one that waits is ended for it if need be."""

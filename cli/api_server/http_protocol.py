@@ -4,14 +4,17 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, NoReturn, cast
 
+import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from cli.api_server.connection_crowd import ConnectionCrowd
 from cli.api_server.held_flow import HeldFlow
+from cli.api_server.ignored_upgrade import can_be_handshake, head_without_offer, parser_for
 from cli.api_server.paced_work import PacedWork
+from cli.api_server.refusals import refusal_answer
 from graphql_api.scheduling.turns import Turns
 
 HEAD_SECONDS = 20.0
@@ -54,7 +57,10 @@ _MANY_PIECES = 256
 
 
 class _RefusedError(Exception):
-    """Raised in the parser; uvicorn answers 400 to whatever comes out of it."""
+    """Raised in the parser, to stop it."""
+
+
+_MALFORMED = (400, "Invalid HTTP request received.")
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
@@ -76,7 +82,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._running: RequestResponseCycle | None = None
         self._unbegun: Callable[[], None] | None = None
         self._begins_with: Turns | None = None
-        self._is_parsing = False
+        self._is_parsing = self._is_repeating_head = False
+        self._refusal = _MALFORMED
         self._is_chunked = False
         self._piece_count = self._chunk_count = 0
         self._chunked_bytes = 0
@@ -173,15 +180,46 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             return
         self._unnoticed_bytes += len(data)
         self._is_parsing = True
-        super().data_received(data)
+        self._parse(data)
         self._is_parsing = False
         self._begin_in_turn()
         if self.transport.is_closing():
             return
         if self._unnoticed_bytes > MAX_HEAD_BYTES:
-            self.send_400_response("The head of the request is too long.")
+            self._answer_refusal(*_too_long_head())
         elif self._chunk_count > MAX_TINY_CHUNKS and self._chunked_bytes < _TINY_BYTES * self._chunk_count:
             self._refuse_chunks()
+
+    def _parse(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        try:
+            rest = self._parse_to_upgrade(memoryview(data))
+            while rest:
+                rest = self._parse_to_upgrade(rest)
+        except httptools.HttpParserError:
+            self._answer_refusal(*self._refusal)
+
+    def _parse_to_upgrade(self, data: memoryview) -> memoryview | None:
+        """Parse to where another protocol may begin; what follows if none does."""
+        try:
+            self.parser.feed_data(cast("bytes", data))
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._should_upgrade():
+                self.handle_websocket_upgrade()
+                return None
+            self._ignore_upgrade()
+            return data[upgrade.args[0] :]
+        return None
+
+    def _ignore_upgrade(self) -> None:
+        head = head_without_offer(self.scope["method"], self.scope["http_version"], self.headers)
+        self.parser = parser_for(self)
+        self._is_repeating_head = True
+        self.parser.feed_data(head)
+        self._is_repeating_head = False
+
+    def _should_upgrade(self) -> bool:
+        return super()._should_upgrade() and can_be_handshake(self.scope["method"], self.headers)
 
     def _refuse_chunks(self) -> None:
         if self.cycle.response_started:
@@ -195,33 +233,47 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A request begins."""
+        if self._is_repeating_head:
+            return
         self._is_chunked = False
         self._chunk_count = self._chunked_bytes = 0
         self._unnoticed_bytes = self._head_bytes = self._headers_bytes = self._head_count = 0
         if len(self.pipeline) >= MAX_PIPELINED:
-            raise _RefusedError
+            self._refuse(400, f"More than {MAX_PIPELINED} requests wait for their answers.")
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
         """Its URL, or a part of it."""
+        if self._is_repeating_head:
+            return
+        if len(self.url) + len(url) > MAX_HEAD_BYTES:
+            self._refuse(414, f"The URL has more than {MAX_HEAD_BYTES} bytes.")
         self._count_head(len(url))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header or a trailer."""
+        if self._is_repeating_head:
+            return
         self._head_count += 1
         self._headers_bytes += len(name) + len(value)
-        if self._head_count > MAX_HEADERS or self._headers_bytes > MAX_HEADERS_BYTES:
-            raise _RefusedError
+        if self._head_count > MAX_HEADERS:
+            self._refuse(431, f"The request has more than {MAX_HEADERS} headers.")
+        if self._headers_bytes > MAX_HEADERS_BYTES:
+            self._refuse(431, f"The headers of the request have more than {MAX_HEADERS_BYTES} bytes.")
         self._count_head(len(name) + len(value))
         self._is_chunked |= name.lower() == b"transfer-encoding"
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Its head has come."""
+        if self._is_repeating_head:
+            return
         self._unnoticed_bytes = 0
+        if self.parser.get_method() == b"CONNECT":
+            self._refuse(400, "This server is no proxy.")
         if self.url.count(b"&") >= MAX_URL_PARAMETERS:
-            raise _RefusedError
+            self._refuse(414, f"The URL has more than {MAX_URL_PARAMETERS} parameters.")
         self._body_bytes_left = _plain_length(self.headers)
         super().on_headers_complete()
         self._stop_waiting()
@@ -241,7 +293,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """All of it has come."""
+        """All of it has come, or its head, if it offers another protocol: see `_parse_to_upgrade`."""
+        if self.parser.should_upgrade():
+            return
         self._unnoticed_bytes = 0
         self._is_chunked = self._has_tiny_chunks = False
         super().on_message_complete()
@@ -259,8 +313,17 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no request."""
+        self._answer_refusal(400, msg)
+
+    def _refuse(self, status: int, message: str) -> NoReturn:
+        self._refusal = (status, message)
+        raise _RefusedError
+
+    def _answer_refusal(self, status: int, message: str) -> None:
+        self.crowd.refusals.tell(message)
         self._forget_requests()
-        super().send_400_response(msg)
+        self.transport.write(refusal_answer(status, message, self.server_state.default_headers))
+        self.transport.close()
         self._unread.clear()
         self._abort_after(FLUSH_SECONDS)
 
@@ -328,7 +391,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._unnoticed_bytes = 0
         self._head_bytes += size_bytes
         if self._head_bytes > MAX_HEAD_BYTES:
-            raise _RefusedError
+            self._refuse(*_too_long_head())
 
     def _await_head(self) -> None:
         self._stop_waiting()
@@ -356,6 +419,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _abort_after(self, seconds: float) -> None:
         self._stop_waiting()
         self._timer = self.loop.call_later(seconds, self.transport.abort)
+
+
+def _too_long_head() -> tuple[int, str]:
+    return 431, f"The head of the request has more than {MAX_HEAD_BYTES} bytes."
 
 
 def _plain_length(headers: list[tuple[bytes, bytes]]) -> int:

@@ -10,6 +10,8 @@ _ANY = ("application/*", "*/*")
 _MOST_TYPES = 100
 """More than any client names; what follows is not looked at."""
 
+NOT_ACCEPTABLE = f"Answers are {JSON} or {GRAPHQL_RESPONSE}; `Accept` is read up to its {_MOST_TYPES}th type."
+
 
 def media_type(accept: str) -> str | None:
     """What the client likes best of the two that GraphQL over HTTP has; None if it takes neither.

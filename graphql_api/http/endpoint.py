@@ -25,7 +25,7 @@ from graphql_api.errors import (
     present_fault,
 )
 from graphql_api.execution.schema import ApiSchema
-from graphql_api.http.accept import GRAPHQL_RESPONSE, JSON, media_type, prefers_html
+from graphql_api.http.accept import GRAPHQL_RESPONSE, JSON, NOT_ACCEPTABLE, media_type, prefers_html
 from graphql_api.http.cookies import ForeignOriginError
 from graphql_api.http.requests import (
     GraphQLRequest,
@@ -118,7 +118,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         if request.method == "GET" and prefers_html(accept) and not _is_query(request):
             return self._page()
         if media_type(accept) is None:
-            raise HTTPException(406, f"Answers are {JSON} or {GRAPHQL_RESPONSE}.")
+            raise HTTPException(406, NOT_ACCEPTABLE)
         context = Context(self._state(), request)
         if request.method == "GET":
             return await self._execute(request, context, read_query_parameters(request.query_params))

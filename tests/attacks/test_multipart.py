@@ -11,7 +11,7 @@ from tests.attacks.wire import head, one_answer, post, statuses
 
 QUERY = "mutation($files: [Upload!]!) { uploadVideos(files: $files) { videos { id } userErrors { code } } }"
 OPERATIONS: dict[str, Any] = {"query": QUERY, "variables": {"files": [None]}}
-REFUSED = {200, 400, 401, 403, 408, 413, 415}
+REFUSED = {200, 400, 401, 403, 408, 413, 414, 415, 431}
 
 
 def part(name: str, content: bytes | str, filename: str | None = None, extra: str = "") -> bytes:
@@ -314,6 +314,8 @@ async def test_tus(target: Target) -> None:
                 410,
                 412,
                 413,
+                414,
                 415,
+                431,
                 460,
             }, found

@@ -229,23 +229,31 @@ async def test_requests_that_are_all_there_do_not_wait_for_those_that_are_not() 
 
 
 @pytest.mark.parametrize(
-    ("path", "headers", "status"),
+    ("path", "headers", "status", "message"),
     [
-        ("/?" + "&".join(["a=b"] * 128), [], 200),
-        ("/?" + "&".join(["a=b"] * 129), [], 400),
-        ("/?" + "x" * 60_000, [], 200),
-        ("/", ["Cookie: " + "a=b;" * 4_000], 200),
-        ("/", ["Cookie: " + "a=b;" * 4_200], 400),
-        ("/", ["X: " + "x" * 5_000] * 4, 400),
+        ("/?" + "&".join(["a=b"] * 128), [], 200, ""),
+        ("/?" + "&".join(["a=b"] * 129), [], 414, "128 parameters"),
+        ("/?" + "x" * 60_000, [], 200, ""),
+        ("/?" + "x" * 66_000, [], 414, "URL has more than 65536 bytes"),
+        ("/?" + "x" * 60_000, ["Cookie: " + "a=b;" * 2_000], 431, "65536 bytes"),
+        ("/", ["Cookie: " + "a=b;" * 4_000], 200, ""),
+        ("/", ["Cookie: " + "a=b;" * 4_200], 431, "16384 bytes"),
+        ("/", ["X: " + "x" * 5_000] * 4, 431, "16384 bytes"),
+        ("/", ["X: x"] * 127, 200, ""),
+        ("/", ["X: x"] * 128, 431, "128 headers"),
+        ("/", ["X: " + "x" * 100_000], 431, "bytes"),
+        ("/", ["no header"], 400, "Invalid HTTP request"),
     ],
 )
 async def test_heads_that_would_have_to_be_taken_apart_at_length(
-    path: str, headers: list[str], status: int
+    path: str, headers: list[str], status: int, message: str
 ) -> None:
     async with serving(echo) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         lines = [f"GET {path} HTTP/1.1", "Host: x", *headers, "", ""]
         writer.write("\r\n".join(lines).encode())
         async with asyncio.timeout(PATIENCE_SECONDS):
-            assert (await answer_of(reader))[0] == status
+            answer = await answer_of(reader)
+        assert answer[0] == status
+        assert message in answer[1].decode()
         writer.close()
