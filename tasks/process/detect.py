@@ -15,7 +15,7 @@ from media.masks import RleMask
 from media.segments import SegmentPlan
 from ml_models.base import MASK_RUNS
 from ml_models.looking.between import SURE_SHARE
-from ml_models.looking.cuts import GRID, CutFinder
+from ml_models.looking.cuts import GRID, CutFinder, sure_faces
 from tasks.process.look import look_at, region_of
 from tasks.process.looks import Frame, FrameDetections, Looks
 from tasks.process.models import LoadedModel, loaded_model
@@ -52,6 +52,9 @@ def detect_segment(values: dict[str, Any], blobs: Sequence[bytes], report: Repor
     with contextlib.closing(frames):
         for found in looks(_looked_through(frames, cuts) if model.finds_faces else frames):
             labels, confidences = _add(builder, found, (plan.width, plan.height))
+            cuts.see(
+                found.frame_index, sure_faces(found.detections.xyxy, confidences, plan.width, plan.height)
+            )
             counts.update(
                 label
                 for label, confidence in zip(labels, confidences, strict=True)
@@ -59,7 +62,7 @@ def detect_segment(values: dict[str, Any], blobs: Sequence[bytes], report: Repor
             )
             frames_done += 1
             report({"frames_done": frames_done, "counts": counts})
-    table = builder.build(cuts.frame_indices, cuts.edges)
+    table = builder.build(cuts.frame_indices, cuts.edges, cuts.jumps)
     return Message("result", {"frames_done": frames_done, "counts": counts}, [table.to_parquet()])
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ml_models.looking.cuts import is_cut
+from ml_models.looking.cuts import GRID, Luma, is_cut, is_jump, sure_faces
 from ml_models.tracking.base import NO_TRACK, TrackingParameters
 from ml_models.tracking.label_tracker import LabelTracker
 from tasks.counting.counter import TrackCounter
@@ -44,10 +44,11 @@ def track_segment(values: dict[str, Any], blobs: Sequence[bytes], report: Report
     The first blobs are the `SegmentTable` of each, `values["segments"]` in number, one by default; those
     after them, if there are any, are the tracker and the counter as the segment before left them, and
     `values["tracks"]` are the tracks so far and `values["edge"]` the brightness of the last frame, in
-    hexadecimal. With `values["ends_at_cuts"]` tracks end at cuts and have the detection that began them, else
-    they are what the tracker's library makes of the whole video. Trackers see every detection the model
-    stores, since some keep a track alive by weak ones; the answer's blobs hold those that pass the threshold,
-    segment by segment, then the tracker, and the counter where `values["counting"]` says what to count.
+    hexadecimal, and whether a face changed before it. With `values["ends_at_cuts"]` tracks end at cuts (found
+    in frames of `values["size"]`) and have the detection that began them, else they are what the tracker's
+    library makes of the whole video. Trackers see every detection the model stores, since some keep a track
+    alive by weak ones; the answer's blobs hold those that pass the threshold, segment by segment, then
+    the tracker, and the counter where `values["counting"]` says what to count.
     """
     count = values.get("segments", 1)
     tables, states = blobs[:count], blobs[count:]
@@ -98,7 +99,7 @@ def _track(
     for done, table in enumerate(tables, 1):
         stored = SegmentTable.from_parquet(table)
         if values.get("ends_at_cuts"):
-            cuts, edge = _cuts(stored, edge)
+            cuts, edge = _cuts(stored, edge, *values["size"])
         frames_skipped += stored.frames_skipped
         segment = stored.kept(0.0, values["labels"])
         ids = _track_ids(segment, tracker, cuts, on_frame)
@@ -126,20 +127,44 @@ def _track(
     )
 
 
-def _cuts(segment: SegmentTable, edge: bytes) -> tuple[frozenset[int], bytes]:
-    """The frames with which another shot begins, and the brightness of the last frame.
+def _cuts(segment: SegmentTable, edge: bytes, width: int, height: int) -> tuple[frozenset[int], bytes]:
+    """The frames with which another shot begins, and the edge for the segment after it.
+
+    Of frames in a row before each of which a face changed, only the first begins a shot.
 
     Args:
         segment: As it was detected.
-        edge: The brightness of the frame before it, if there is one.
+        edge: The brightness of the frame before it, if there is one, and 1 if a face changed before that.
+        width: Of frames, in pixels.
+        height: Likewise.
     """
-    cuts = set(segment.cuts.tolist())
+    cuts, jumps = set(segment.cuts.tolist()), set(segment.jumps.tolist())
     if not segment.edges:
         return frozenset(cuts), edge
-    first, last = np.frombuffer(segment.edges, np.uint8).reshape(2, -1)
-    if edge and is_cut(np.frombuffer(edge, np.uint8), first):
-        cuts.add(int(segment.frame_index[0]))
-    return frozenset(cuts), last.tobytes()
+    cells = GRID[0] * GRID[1]
+    first, last = np.frombuffer(segment.edges, np.uint8).reshape(2, GRID[1], GRID[0])
+    first_index = int(segment.frame_index[0])
+    if len(edge) == cells + 1:
+        before = np.frombuffer(edge[:cells], np.uint8).reshape(GRID[1], GRID[0])
+        if is_cut(before, first):
+            cuts.add(first_index)
+        if _is_jump_to(segment, before, first, width, height):
+            jumps.add(first_index)
+    was_jump = edge[cells:] == b"\1"
+    for index in segment.frame_index.tolist():
+        is_jump_now = index in jumps
+        if is_jump_now and not was_jump:
+            cuts.add(index)
+        was_jump = is_jump_now
+    return frozenset(cuts), last.tobytes() + bytes([was_jump])
+
+
+def _is_jump_to(segment: SegmentTable, before: Luma, first: Luma, width: int, height: int) -> bool:
+    """Whether a face changed between the frame before a segment and its first frame."""
+    table = segment.detections
+    rows = table.filter(pc.equal(table["frame_index"], int(segment.frame_index[0])))
+    boxes = np.stack([rows[name].to_numpy() for name in ("x1", "y1", "x2", "y2")], axis=1)
+    return is_jump(before, first, sure_faces(boxes, rows["confidence"].to_numpy(), width, height))
 
 
 def _numbered(segment: SegmentTable, ids: npt.NDArray[np.int64]) -> SegmentTable:

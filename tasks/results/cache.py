@@ -8,7 +8,7 @@ import orjson
 
 from domain.videos.files import detections_prefix
 
-_FORMAT = 2
+_FORMAT = 3
 """Raise it when stored detections change their form or decoding changes pixels."""
 
 

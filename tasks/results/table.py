@@ -48,6 +48,7 @@ _TIMESTAMPS = b"framewise.timestamp_seconds"
 _SKIPPED = b"framewise.frames_skipped"
 _CUTS = b"framewise.cuts"
 _EDGES = b"framewise.edges"
+_JUMPS = b"framewise.jumps"
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ class SegmentTable:
     `frame_index` (n,) int64 and `timestamp_seconds` (n,) float64 list the frames. Of them the model did not
     look at `frames_skipped`: their detections are taken from those around them. `cuts` (m,) int64 are the
     frames with which another shot begins, and `edges` the brightness of the first and the last frame, by
-    which a cut between two segments is found; see `ml_models.looking.cuts`.
+    which a cut between two segments is found; before `jumps` (k,) int64 a face changed. See
+    `ml_models.looking.cuts`.
     """
 
     detections: pa.Table
@@ -66,6 +68,7 @@ class SegmentTable:
     frames_skipped: int = 0
     cuts: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     edges: bytes = b""
+    jumps: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     def to_parquet(self) -> bytes:
         """The same bytes for the same content."""
@@ -79,6 +82,8 @@ class SegmentTable:
             metadata[_CUTS] = np.asarray(self.cuts, dtype="<i8").tobytes()
         if self.edges:
             metadata[_EDGES] = self.edges
+        if len(self.jumps):
+            metadata[_JUMPS] = np.asarray(self.jumps, dtype="<i8").tobytes()
         table = self.detections.replace_schema_metadata(metadata)
         output = io.BytesIO()
         # A segment is read as a whole, so statistics have no use, and few but labels repeat.
@@ -99,6 +104,7 @@ class SegmentTable:
             int(metadata.get(_SKIPPED, b"0")),
             np.frombuffer(metadata.get(_CUTS, b""), dtype="<i8"),
             metadata.get(_EDGES, b""),
+            np.frombuffer(metadata.get(_JUMPS, b""), dtype="<i8"),
         )
 
     def kept(self, min_confidence: float, labels: Sequence[str] | None) -> "SegmentTable":
@@ -225,12 +231,14 @@ class SegmentTableBuilder:
         self,
         cuts: Sequence[int] = (),
         edges: tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]] | None = None,
+        jumps: Sequence[int] = (),
     ) -> SegmentTable:
         """The table of all frames added.
 
         Args:
             cuts: The frames with which another shot begins.
             edges: The brightness of the first and the last frame, of one shape.
+            jumps: The frames before which a face changed.
         """
         arrays = []
         optional = [column for column in OPTIONAL_FIELDS if column.name in self._columns]
@@ -249,6 +257,7 @@ class SegmentTableBuilder:
             self._frames_skipped,
             np.asarray(cuts, dtype=np.int64),
             b"" if edges is None else np.stack(edges).tobytes(),
+            np.asarray(jumps, dtype=np.int64),
         )
 
 

@@ -90,6 +90,7 @@ async def track_segments(
         "edge": edge,
         # A face that follows another one in the same place would become the same person.
         "ends_at_cuts": analysis.create_people,
+        "size": [segments[0].plan["width"], segments[0].plan["height"]] if segments else None,
         "segments": len(segments),
     }
     limit = time_limit(runtime.settings, sum(segment.frames_total for segment in segments))

@@ -43,7 +43,7 @@ def test_between_two_halves_the_edges_tell(media_dir):
 
 def test_more_light_on_the_same_is_no_cut():
     chance = np.random.default_rng(0)
-    dark = chance.integers(20, 90, (18, 32)).astype(np.uint8)
+    dark = chance.integers(20, 90, (36, 64)).astype(np.uint8)
     assert not is_cut(dark, dark + 100)
-    assert is_cut(dark, chance.integers(100, 180, (18, 32)).astype(np.uint8))
-    assert is_cut(np.zeros((18, 32), np.uint8), np.full((18, 32), 255, np.uint8))
+    assert is_cut(dark, chance.integers(100, 180, (36, 64)).astype(np.uint8))
+    assert is_cut(np.zeros((36, 64), np.uint8), np.full((36, 64), 255, np.uint8))

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ml_models.looking.cuts import GRID, CutFinder
+from ml_models.looking.cuts import GRID, CutFinder, sure_faces
 from tasks.counting.record import count_tracks
 from tasks.process.protocol import Message, decode
 from tasks.process.track import track_segment
@@ -140,44 +140,78 @@ def test_wherever_the_clip_is_cut_tracks_and_counts_are_the_same(frames, seed):
         assert answer[name] == expected[name]
 
 
+def tracked_with_cuts(images, frames, borders):
+    """Rows of faces of these images, tracked in segments with these borders, with tracks that end at cuts."""
+    lumas = [
+        cv2.resize(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), GRID, interpolation=cv2.INTER_AREA)
+        for image in images
+    ]
+    size = images[0].shape[1::-1]
+    values = {
+        "tracker": "BYTE_TRACK",
+        "parameters": {"min_confidence": 0.5, "frames_per_second": 30.0},
+        "min_confidence": 0.5,
+        "labels": None,
+        "tracks": [],
+        "ends_at_cuts": True,
+        "size": size,
+    }
+    states, rows = [], []
+    for start, end in zip([0, *borders], [*borders, len(frames)], strict=True):
+        builder, finder = SegmentTableBuilder(), CutFinder()
+        for index in range(start, end):
+            seconds, found = frames[index]
+            labels = found.data["class_name"].tolist()
+            builder.add(index, seconds, found.xyxy, found.confidence, labels, None, None)
+            finder.add(index, lumas[index])
+            finder.see(index, sure_faces(found.xyxy, found.confidence, *size))
+        blob = builder.build(finder.frame_indices, finder.edges, finder.jumps).to_parquet()
+        answer = track_segment(values, [blob, *states], _Report())
+        values |= {name: answer.values[name] for name in ("tracks", "edge")}
+        states = list(answer.blobs[1:])
+        rows += SegmentTable.from_parquet(answer.blobs[0]).detections.to_pylist()
+    return rows
+
+
+def shots_of_tracks(rows, cuts):
+    shots = {}
+    for row in rows:
+        if row["track_id"] is not None:
+            shots.setdefault(row["track_id"], set()).add(
+                int(np.searchsorted(cuts, row["frame_index"], "right"))
+            )
+    return list(shots.values())
+
+
 def test_no_track_goes_on_after_a_cut_wherever_segments_end(media_dir, weights_dir):
     """Of the four shots each shows a face in the middle, where the tracker would go on with the one before."""
     clip, cuts = media_dir / "short_hamilton_clip.mp4", [20, 82, 211]
-    lumas = [cv2.resize(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), GRID) for image in read_frames(clip)]
-    frames = detections_of(clip, "yunet-2026may", weights_dir)
-
-    def tracked(borders):
-        ends = [*borders, len(frames)]
-        values = {
-            "tracker": "BYTE_TRACK",
-            "parameters": {"min_confidence": 0.5, "frames_per_second": 30.0},
-            "min_confidence": 0.5,
-            "labels": None,
-            "tracks": [],
-            "ends_at_cuts": True,
-        }
-        states, rows = [], []
-        for start, end in zip([0, *borders], ends, strict=True):
-            builder, finder = SegmentTableBuilder(), CutFinder()
-            for index in range(start, end):
-                seconds, found = frames[index]
-                labels = found.data["class_name"].tolist()
-                builder.add(index, seconds, found.xyxy, found.confidence, labels, None, None)
-                finder.add(index, lumas[index])
-            blob = builder.build(finder.frame_indices, finder.edges).to_parquet()
-            answer = track_segment(values, [blob, *states], _Report())
-            values |= {name: answer.values[name] for name in ("tracks", "edge")}
-            states = list(answer.blobs[1:])
-            rows += SegmentTable.from_parquet(answer.blobs[0]).detections.to_pylist()
-        return rows
-
-    whole = tracked([])
-    assert tracked([82]) == tracked([60, 61, 150, 211]) == whole
-    shots = {}
-    for row in whole:
-        if row["track_id"] is not None:
-            shots.setdefault(row["track_id"], set()).add(np.searchsorted(cuts, row["frame_index"], "right"))
-    assert all(len(one) == 1 for one in shots.values())
-    assert set().union(*shots.values()) == {0, 1, 2, 3}
+    images, frames = list(read_frames(clip)), detections_of(clip, "yunet-2026may", weights_dir)
+    whole = tracked_with_cuts(images, frames, [])
+    assert tracked_with_cuts(images, frames, [82]) == whole
+    assert tracked_with_cuts(images, frames, [60, 61, 68, 150, 211]) == whole
+    shots = shots_of_tracks(whole, cuts)
+    assert all(len(one) == 1 for one in shots)
+    assert set().union(*shots) == {0, 1, 2, 3}
     # Of each shot but the first, which begins with a face that is found later, the first frame counts.
     assert {20, 82, 211} <= {row["frame_index"] for row in whole if row["track_id"] is not None}
+
+
+def test_people_who_take_turns_before_one_backdrop_have_tracks_of_their_own(media_dir, weights_dir):
+    """Two signers in one room, in turns of some frames each: only where they sit is anything new."""
+    images, frames = [], []
+    clips = [media_dir / "gestures" / name for name in ("eat.mkv", "milk.mkv")]
+    found = [
+        (list(read_frames(clip))[:20], detections_of(clip, "yunet-2026may", weights_dir, limit=20))
+        for clip in clips
+    ]
+    for start in (0, 10):
+        for pictures, faces in found:
+            images += pictures[start : start + 10]
+            frames += faces[start : start + 10]
+    frames = [(index / 30, faces) for index, (_, faces) in enumerate(frames)]
+    for borders in ([], [10, 20, 30], [9, 11], [7, 21, 29]):
+        rows = tracked_with_cuts(images, frames, borders)
+        shots = shots_of_tracks(rows, [10, 20, 30])
+        assert all(len(one) == 1 for one in shots)
+        assert set().union(*shots) == {0, 1, 2, 3}
