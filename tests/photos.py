@@ -43,6 +43,19 @@ def turned(image: Image.Image, orientation: int) -> bytes:
     return encoded(stored, exif=exif)
 
 
+def rotated(image: Image.Image, degrees: float) -> Image.Image:
+    """The photo turned counter-clockwise, with black corners."""
+    return image.rotate(degrees, Image.Resampling.BICUBIC, expand=True)
+
+
+def rotated_point(point: np.ndarray, size: tuple[int, int], degrees: float) -> np.ndarray:
+    """Where a point of a photo of that size lies when `rotated` turned it."""
+    angle = np.radians(degrees)
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    middle = np.divide(size, 2)
+    return np.asarray(turn @ (point - middle) + np.abs(turn) @ middle)
+
+
 def deep_grey(image: Image.Image) -> Image.Image:
     """16 bits a pixel."""
     return Image.fromarray(np.asarray(image.convert("L"), np.uint16) * 257)

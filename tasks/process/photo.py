@@ -1,7 +1,7 @@
 """Finding the faces of a photo, and describing one of them, where a file of strangers can do no harm."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from tasks.process.embedders import loaded_embedder
 from tasks.process.models import requested_compute
 from tasks.process.protocol import Message
 from tasks.process.report import Report
+from tasks.process.tilted_faces import CUT_PIXELS, Faces, faces_turned, upright_landmarks
 
 LONGEST_SIDE = 4096
 """Photos are made so small, but no smaller: faces of a crowd keep their details."""
@@ -29,30 +30,16 @@ _BORDER = 0.5
 """Of width and height, around a photo that seems to have no face: one that fills it is found then."""
 
 
+_TURNS = (90.0, 270.0, 180.0, 45.0, 315.0)
+"""What a photo without an upright face is turned by, in degrees, until one is found."""
+
+
 class NoFaceError(Exception):
     """Raised when a photo shows no face that can be used."""
 
 
 class FaceTooSmallError(Exception):
     """Raised when the faces of a photo, or the chosen one, are too small to tell who it is."""
-
-
-@dataclass(frozen=True)
-class Faces:
-    """Faces of a photo, the largest and most certain first.
-
-    Attributes:
-        boxes: float32 (n, 4): corners in pixels of the array that was looked at.
-        confidence: float32 (n,).
-        landmarks: float32 (n, 5, 2); None if the detector gives none.
-    """
-
-    boxes: FloatArray
-    confidence: FloatArray
-    landmarks: FloatArray | None
-
-    def __len__(self) -> int:
-        return len(self.boxes)
 
 
 def get_ready(values: dict[str, Any], blobs: Sequence[bytes], report: Report) -> Message:
@@ -91,7 +78,11 @@ def find_faces(values: dict[str, Any], blobs: Sequence[bytes], report: Report) -
         return Message("result", found)
     sides = (faces.boxes[:, 2:] - faces.boxes[:, :2]).min(axis=1) * photo.scale
     chosen = _chosen(sides, values["face"], values["face_min_pixels"])
-    landmarks = None if faces.landmarks is None else faces.landmarks[chosen]
+    landmarks = None
+    if faces.landmarks is not None:
+        with report.indivisible():
+            detect = partial(_detected, _detector(values["face_detector"], CUT_PIXELS, values))
+            landmarks = upright_landmarks(detect, photo.pixels, faces.boxes[chosen], faces.landmarks[chosen])
     embedder = loaded_embedder({**values, "ml_model": values["face_embedding_model"]}, report)
     embedding = embedder.embed(photo.pixels, faces.boxes[chosen], landmarks, report)
     return Message("result", {**found, "chosen": chosen}, [embedding.astype("<f4").tobytes()])
@@ -112,7 +103,7 @@ def _chosen(sides: FloatArray, asked: int | None, least: int) -> int:
 
 
 def _faces_of(pixels: Frame, values: dict[str, Any]) -> Faces:
-    """The faces found at the first size that shows any, then with a border around the photo."""
+    """The faces found at the first size that shows any, then with a border around the photo, then turned."""
     name = values["face_detector"]
     has_sides = _SIDE_OPTION in find_spec(name).options
     longest = max(pixels.shape[:2])
@@ -122,7 +113,12 @@ def _faces_of(pixels: Frame, values: dict[str, Any]) -> Faces:
             if len(faces):
                 return faces
     detector = _detector(name, _SIDES[0] if has_sides else None, values)
-    return _faces_within_border(detector, pixels)
+    faces = _faces_within_border(detector, pixels)
+    for turn in _TURNS:
+        if len(faces):
+            break
+        faces = faces_turned(partial(_detected, detector), pixels, turn, _SIDES[0])
+    return faces
 
 
 def _detected(detector: AbstractImageAnalysisMLModel, pixels: Frame) -> Faces:

@@ -48,6 +48,35 @@ async def test_every_kind_of_photo_is_understood(searched, media_dir):
     assert got == dict.fromkeys(kinds, ("obama", 1, 0))
 
 
+async def test_tilted_faces_are_recognised(searched, media_dir):
+    same = 0.8  # 0.35 is what the model takes for the same person
+    turned = [(name, degrees, 480) for name in NAMES for degrees in (-40, -20, 30, 40)]
+    for name, degrees, side in (*turned, ("biden", 90, 1280), ("miranda", 180, 480)):
+        image = photos.rotated(photos.opened(media_dir / NAMES[name], side), degrees)
+        first = (await searched.search(photos.encoded(image))).matches[0]
+        assert searched.names[first.person_id] == name, (name, degrees)
+        assert first.similarity > same, (name, degrees)
+
+
+async def test_boxes_of_a_photo_that_was_turned_are_those_of_the_photo_as_given(searched, media_dir):
+    images = [photos.opened(media_dir / NAMES[name]) for name in ("obama", "biden")]
+    row = photos.rotated(photos.side_by_side(images), 35)
+    upright = await searched.search(photos.encoded(photos.side_by_side(images)))
+    tilted = [await searched.search(photos.encoded(row), face=face) for face in (0, 1)]
+    assert {searched.names[one.matches[0].person_id] for one in tilted} == {"obama", "biden"}
+    assert [one.chosen for one in tilted] == [0, 1]
+    centers = [
+        photos.rotated_point(_center(box), (upright.width, upright.height), 35) for box in upright.boxes
+    ]
+    for box in tilted[0].boxes:
+        side = max(box[2] - box[0], box[3] - box[1])
+        assert min(np.linalg.norm(_center(box) - center) for center in centers) < side / 4
+
+
+def _center(box):
+    return np.reshape(box, (2, 2)).mean(axis=0)
+
+
 async def test_boxes_are_those_of_the_upright_photo_in_full_size(searched, media_dir):
     obama = photos.opened(media_dir / "obama.jpg")
     plain = await searched.search(photos.encoded(obama))
