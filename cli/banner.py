@@ -72,11 +72,12 @@ def ready_models(settings: Settings) -> Text:
     every = list(all_specs().values())
     specs = [spec for spec in every if spec.is_installed]
     missing = len(every) - len(specs)
-    extra = f", {missing} {'needs' if missing == 1 else 'need'} an extra" if missing else ""
     weights_dir, mirror = settings.resolved_weights_dir(), settings.resolved_weights_mirror()
     ready = sum(is_ready(spec, weights_dir, mirror) for spec in specs)
     broken = Text("".join(f"\n{model.error}" for model in broken_models()), style="red")
-    if ready == len(specs):
-        return Text.assemble(f"{ready} ready{extra}", broken)
-    hint = f"   fetch the others: {program()} models pull --all"
-    return Text.assemble(f"{ready} of {len(specs)} ready{extra}", (hint, "dim"), broken)
+    to_fetch = len(specs) - ready
+    counts = [f"{ready} of {len(every)} ready" if ready < len(every) else f"{ready} ready"]
+    counts += [f"{to_fetch} to fetch"] * bool(to_fetch)
+    counts += [f"{missing} {'needs' if missing == 1 else 'need'} an extra"] * bool(missing)
+    hint = f"   fetch: {program()} models pull --all" if to_fetch else ""
+    return Text.assemble(", ".join(counts), (hint, "dim"), broken)

@@ -204,7 +204,7 @@ async def paginate(
     page = rows[:size]
     return make_connection(
         [convert(row) for row in page],
-        [encode_keyset(order_by, getattr(row, column), row.pk) for row in page],
+        [encode_keyset(queryset.model, order_by, getattr(row, column), row.pk) for row in page],
         has_next_page=len(rows) > size,
         has_previous_page=after is not None,
     )
@@ -231,25 +231,25 @@ def decode_cursor(cursor: str) -> list[Any]:
     return values
 
 
-def encode_keyset(order_by: str, value: Any, row_id: UUID) -> str:
-    """The cursor of the row with this id and this value in the column of the order."""
+def encode_keyset(model: type[Model], order_by: str, value: Any, row_id: UUID) -> str:
+    """The cursor of the row of `model` with this id and this value in the column of the order."""
     plain = value if isinstance(value, (int, float, str)) else value.isoformat()
-    return encode_cursor(order_by, plain, row_id.hex)
+    return encode_cursor(model._meta.db_table, order_by, plain, row_id.hex)
 
 
 def decode_keyset(cursor: str, order_by: str, model: type[Model]) -> tuple[Any, UUID]:
     """The value and the id in a cursor of `encode_keyset`.
 
     Raises:
-        InvalidError: It is none of a list in this order.
+        InvalidError: It is none of a list of `model` in this order.
     """
     values = decode_cursor(cursor)
-    if len(values) != 3 or values[0] != order_by:
+    if len(values) != 4 or values[:2] != [model._meta.db_table, order_by]:
         raise _bad_cursor()
     field = model._meta.fields_map[order_by.removeprefix("-")]
     try:
-        value = field.to_python_value(values[1])
-        row_id = UUID(hex=values[2])
+        value = field.to_python_value(values[2])
+        row_id = UUID(hex=values[3])
     except (ValueError, TypeError, AttributeError, OverflowError):
         raise _bad_cursor() from None
     if not isinstance(value, field.field_type) or (isinstance(value, str) and not is_storable(value)):

@@ -76,7 +76,7 @@ async def paginate_rows(
     """
     size = page_size(first, default_first)
     keyset = None if after is None else decode_keyset(after, order_by, kind.model)
-    cursor_kind = _keyset_cursors(order_by)
+    cursor_kind = _keyset_cursors(kind, order_by)
     names = selected_columns(info, kind, cursor_kind)
     order = replace(Order.parse(order_by), expression=order_expression)
     page = await read_page(narrowed(rows, names), order, keyset, size + 1)
@@ -106,7 +106,7 @@ async def paginate_rows_of(
     size = page_size(first, default_first)
     keyset = None if after is None else decode_keyset(after, order_by, kind.model)
     pages = await read_pages(rows, parent_column, parents, Order.parse(order_by), keyset, size + 1)
-    cursor_kind = _keyset_cursors(order_by)
+    cursor_kind = _keyset_cursors(kind, order_by)
     together: Values = [row for page in pages for row in page[:size]]
     if finish is not None:
         together = await finish(together, kind.names)
@@ -138,5 +138,5 @@ def row_edges(edges: RowEdges) -> list[Edge[T]]:
     return cast("list[Edge[T]]", edges)
 
 
-def _keyset_cursors(order_by: str) -> CursorKind:
-    return CursorKind((order_by.removeprefix("-"), "key"), partial(encode_keyset, order_by))
+def _keyset_cursors(kind: RowType[T], order_by: str) -> CursorKind:
+    return CursorKind((order_by.removeprefix("-"), "key"), partial(encode_keyset, kind.model, order_by))

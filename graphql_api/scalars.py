@@ -1,5 +1,6 @@
 """The scalars that GraphQL lacks."""
 
+import re
 from datetime import UTC, date, datetime
 from typing import Any, NewType
 
@@ -13,6 +14,7 @@ BigInt = NewType("BigInt", int)
 
 MAX_SAFE = 2**53 - 1
 """The largest integer that is exact in JSON."""
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MIN_BIG, _MAX_BIG = -(2**63), 2**63 - 1
 
 
@@ -54,6 +56,9 @@ def _parse_datetime(value: Any) -> datetime:
 
 def _parse_date(value: Any) -> date:
     try:
+        # Python takes other forms of ISO 8601, too, such as those with weeks.
+        if not _DAY.fullmatch(value):
+            raise ValueError
         return date.fromisoformat(value)
     except (TypeError, ValueError):
         raise StrawberryInputCoercionError(
@@ -80,7 +85,7 @@ SCALARS: dict[object, ScalarDefinition] = {
     ),
     date: strawberry.scalar(
         name="Date",
-        description="A day in ISO 8601 form, like `2026-01-31`.",
+        description="A day in the form YYYY-MM-DD, like `2026-01-31`.",
         specified_by_url="https://scalars.graphql.org/andimarek/local-date",
         serialize=date.isoformat,
         parse_value=_parse_date,

@@ -3,12 +3,14 @@
 import re
 import unicodedata
 
-APOSTROPHES = "'\u2019\u02bc"
+APOSTROPHES = "'\u2018\u2019\u02bc"
 HYPHENS = "-\u2010\u2011\u058a\u05be"
 
+_OKINA = "\u02bb"
+"""A letter of Hawaiian, for which many write an apostrophe."""
 _SPACES = re.compile(r"[\t\n\v\f\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
 _SAME = str.maketrans(
-    {"\u0131": "i", "\u2018": "'", **dict.fromkeys(APOSTROPHES, "'"), **dict.fromkeys(HYPHENS, "-")}
+    {"\u0131": "i", _OKINA: "'", **dict.fromkeys(APOSTROPHES, "'"), **dict.fromkeys(HYPHENS, "-")}
 )
 
 

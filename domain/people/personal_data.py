@@ -19,6 +19,8 @@ _LETTERS = (*_FULL_LETTERS, "Lm")
 _MARKS = ("Mn", "Mc")
 _MOST_MARKS = 4
 """On one letter: Hebrew with vowels and accents has four; more is a prank."""
+_MIDDLE_DOT = "\u00b7"
+"""Of Catalan, as in Gal\u00b7la."""
 _ZERO_WIDTH_NON_JOINER, _ZERO_WIDTH_JOINER = "\u200c", "\u200d"
 _VIRAMA_CLASS = 9
 # Letters and marks that show nothing (Unicode's Default_Ignorable_Code_Point).
@@ -39,8 +41,9 @@ def clean_person_name(full_name: str) -> str:
     """The name in NFC form with one space between its words.
 
     Raises:
-        InvalidError: It is not 1 to 5 words of letters of any script (with their marks), hyphens and
-            apostrophes inside words, or has more than 200 characters. The message says which rule it breaks.
+        InvalidError: It is not 1 to 5 words of letters of any script (with their marks), hyphens,
+            apostrophes and middle dots inside words, or has more than 200 characters. The message says which
+            rule it breaks.
     """
     path = ("full_name",)
     name = unicodedata.normalize("NFC", single_spaces(full_name[: 10 * MAX_NAME_LENGTH]))
@@ -89,7 +92,8 @@ def _hidden(name: str) -> str | None:
 def _complaint(word: str) -> str | None:
     """What is wrong with a word; None if nothing is.
 
-    It has letters, each with a few marks; between letters one hyphen or apostrophe; 't may begin with one.
+    It has letters, each with a few marks; between letters one hyphen, apostrophe or middle dot. 't may begin
+    with an apostrophe.
     """
     before, marks = "start", 0
     for place, character in enumerate(word):
@@ -111,6 +115,8 @@ def _out_of_place(word: str, place: int, before: str, kind: str) -> str:
         return _no_dots(word) if word[place] == "." else _foreign(word[place])
     if kind == "mark":
         return "An accent or other mark follows a letter."
+    if "middle dot" in (before, kind):
+        return "A middle dot stands between two letters."
     if before in ("hyphen", "apostrophe"):
         return "A name has no two hyphens or apostrophes in a row."
     return f"A name has no {kind} at the {before} of a word."
@@ -129,7 +135,7 @@ def _foreign(character: str) -> str:
     code = f"U+{ord(character):04X}"
     called = " ".join(filter(None, (code, unicodedata.name(character, ""))))
     shown = f"{character} ({called})" if category[0] in "PS" else called
-    return f"A name has only letters, hyphens and apostrophes, not the character {shown}."
+    return f"A name has only letters, hyphens, apostrophes and middle dots, not the character {shown}."
 
 
 def _is_full_letter(character: str) -> bool:
@@ -140,10 +146,11 @@ def _is_full_letter(character: str) -> bool:
 
 _FOLLOWS = {
     "start": ("letter", "apostrophe"),
-    "letter": ("letter", "mark", "apostrophe", "hyphen", "joiner"),
-    "mark": ("letter", "mark", "apostrophe", "hyphen", "joiner"),
+    "letter": ("letter", "mark", "apostrophe", "hyphen", "middle dot", "joiner"),
+    "mark": ("letter", "mark", "apostrophe", "hyphen", "middle dot", "joiner"),
     "apostrophe": ("letter",),
     "hyphen": ("letter",),
+    "middle dot": ("letter",),
     "joiner": ("letter",),
 }
 
@@ -153,6 +160,8 @@ def _kind(character: str, before: str) -> str:
         return "apostrophe"
     if character in HYPHENS:
         return "hyphen"
+    if character == _MIDDLE_DOT:
+        return "middle dot"
     if character in (_ZERO_WIDTH_JOINER, _ZERO_WIDTH_NON_JOINER) and before:
         return "joiner" if _may_join(character, before[-1]) else "other"
     category = unicodedata.category(character)

@@ -77,7 +77,10 @@ class UpdatePersonInput:
     id: strawberry.ID = strawberry.field(description="The person.")
     full_name: str | None = strawberry.field(
         default=strawberry.UNSET,
-        description="1 to 5 words of letters of any script, hyphens and apostrophes; up to 200 characters.",
+        description=(
+            "1 to 5 words of letters of any script, hyphens, apostrophes and middle dots; "
+            "up to 200 characters."
+        ),
     )
     birth_date: date | None = strawberry.field(
         default=strawberry.UNSET, description="A day from 1900-01-01 to today."

@@ -1,5 +1,6 @@
 """The command that the banner shows is one that the shell finds."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import pytest
 
 from cli import banner
 from cli.banner import first_command, program, ready_models
+from ml_models import weights
+from ml_models.catalog import all_specs
 from ml_models.extras import Extra
 from settings import Settings
 
@@ -68,6 +71,18 @@ def test_the_first_command_names_a_data_folder_that_is_not_the_usual_one(script,
 def test_models_that_need_an_extra_are_counted(tmp_path, monkeypatch):
     monkeypatch.setattr(Extra, "is_installed", lambda extra: extra.name != "dlib")
     settings = Settings(data_dir=tmp_path)
-    assert "ready, 2 need an extra   fetch the others:" in ready_models(settings).plain
+    said = re.fullmatch(
+        r"(\d+) of (\d+) ready, (\d+) to fetch, 2 need an extra   fetch: .* models pull --all",
+        ready_models(settings).plain,
+    )
+    assert said is not None
+    ready, every, to_fetch = map(int, said.groups())
+    assert every == len(all_specs()) == ready + to_fetch + 2
     monkeypatch.setattr(Extra, "is_installed", lambda extra: True)
     assert "extra" not in ready_models(settings).plain
+
+
+def test_when_all_models_are_ready_nothing_is_to_fetch(tmp_path, monkeypatch):
+    monkeypatch.setattr(Extra, "is_installed", lambda extra: True)
+    monkeypatch.setattr(weights, "is_ready", lambda *arguments: True)
+    assert ready_models(Settings(data_dir=tmp_path)).plain == f"{len(all_specs())} ready"

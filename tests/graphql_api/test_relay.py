@@ -8,7 +8,16 @@ import pytest
 
 from domain.accounts.models import User
 from domain.errors import NotFoundError
-from graphql_api.relay import encode_cursor, find_uuid, global_id, id_of, parse_global_id, require_uuid
+from domain.videos.models import Video
+from graphql_api.relay import (
+    encode_cursor,
+    encode_keyset,
+    find_uuid,
+    global_id,
+    id_of,
+    parse_global_id,
+    require_uuid,
+)
 from settings import Settings
 from tests.graphql_api.serving import Api, make_app
 
@@ -37,6 +46,7 @@ def _encoded(text):
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
+USERS = User._meta.db_table
 KEY = UUID("12345678-1234-5678-1234-567812345678")
 BAD_TEXTS = [
     "User:",
@@ -168,20 +178,23 @@ async def test_bad_cursors(api, caplog):
     order = "-created_at"
     cursors = ["", "x", "é", "=", _encoded("1"), _encoded("[" * 5000), _encoded("{}"), encode_cursor()]
     cursors += [
-        encode_cursor(order, "2026-01-01", 5),
-        encode_cursor(order, "x", KEY.hex),
-        encode_cursor(order, [], KEY.hex),
+        encode_cursor(USERS, order, "2026-01-01", 5),
+        encode_cursor(USERS, order, "x", KEY.hex),
+        encode_cursor(USERS, order, [], KEY.hex),
     ]
     cursors += [
-        encode_cursor(order, None, KEY.hex),
-        encode_cursor(order, "2026-01-01", "x"),
-        encode_cursor(order, {}, {}),
+        encode_cursor(USERS, order, None, KEY.hex),
+        encode_cursor(USERS, order, "2026-01-01", "x"),
+        encode_cursor(USERS, order, {}, {}),
     ]
     cursors += [
-        encode_cursor("created_at", "2026-01-01T00:00:00+00:00", KEY.hex),
-        encode_cursor(order, 10**400, KEY.hex),
+        encode_cursor(USERS, "created_at", "2026-01-01T00:00:00+00:00", KEY.hex),
+        encode_cursor(USERS, order, 10**400, KEY.hex),
     ]
-    cursors += [encode_cursor("username", "x", KEY.hex), encode_cursor(order, "9999-99-99", KEY.hex)]
+    cursors += [
+        encode_cursor(USERS, "username", "x", KEY.hex),
+        encode_cursor(USERS, order, "9999-99-99", KEY.hex),
+    ]
     for cursor in cursors:
         answer = await api(PAGE, {"after": cursor})
         assert answer["data"] is None
@@ -191,9 +204,19 @@ async def test_bad_cursors(api, caplog):
     assert not caplog.records
 
 
+async def test_a_cursor_of_a_list_of_another_type(api):
+    await _make_users(3)
+    now = datetime.now(UTC)
+    own, other = (encode_keyset(model, "-created_at", now, KEY) for model in (User, Video))
+    assert len((await api(PAGE, {"after": own}))["data"]["users"]["edges"]) == 3
+    (error,) = (await api(PAGE, {"after": other}))["errors"]
+    assert error["extensions"] == {"code": "BAD_USER_INPUT"}
+    assert error["message"] == "`after` is not a cursor of this list in this order."
+
+
 async def test_a_cursor_cannot_carry_text_that_no_database_stores(api, caplog):
     for text in ("\0", "a\0b", "\ud800"):
-        cursor = encode_cursor("username", text, KEY.hex)
+        cursor = encode_cursor(USERS, "username", text, KEY.hex)
         answer = await api(PAGE, {"after": cursor, "orderBy": "username"})
         assert answer["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT"}
     assert not caplog.records
@@ -236,7 +259,8 @@ async def test_scalars(bare_api, name, given, answered):
         for value in ("", "2026-01-31", "2026-01-31T12:00:00", 5, "x", "2026-13-01T00:00:00Z")
     ]
     + [("moment", "0001-01-01T00:00:00+23:59"), ("moment", "9999-12-31T23:59:59-23:59")]
-    + [("day", value) for value in ("", "2026-02-30", 5, "x", "2026-01-31T00:00:00Z")],
+    + [("day", value) for value in ("", "2026-02-30", 5, "x", "2026-01-31T00:00:00Z")]
+    + [("day", value) for value in ("2000-W01-1", "2000W011", "20000101", "2000-01-01\n", [], "２000-01-01")],
 )
 async def test_bad_scalars(bare_api, name, given, caplog):
     answer = await bare_api(ECHO, {name: given})

@@ -64,8 +64,7 @@ class Body:
             if reading is not None:
                 reading.cancel()
                 await uncancelled(asyncio.gather(reading, return_exceptions=True))
-        if not self._reader.is_complete:
-            raise MultipartError(400, "The multipart body ends before its closing boundary.")
+        self._reader.finish()
 
     async def _batches(
         self, max_bytes: int, idle_seconds: float

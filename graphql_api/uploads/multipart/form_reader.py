@@ -15,10 +15,16 @@ from graphql_api.uploads.multipart.errors import MultipartError
 from graphql_api.uploads.multipart.filenames import safe_content_type
 
 FIELDS = ("operations", "map")
-"""The parts that are no files."""
+"""The parts that a request must have beside its files."""
 
 MAX_FIELD_BYTES = 256 * 2**10
-"""Longest of the `FIELDS`."""
+"""Longest part that is no file."""
+
+MAX_OTHER_FIELDS = 10
+"""Most fields that mean nothing here, where all files are sent that may be."""
+
+MAX_PREAMBLE_BYTES = 4 * 2**10
+"""Most bytes before the first boundary; they mean nothing (RFC 2046, 5.1.1)."""
 
 MAX_FALSE_BOUNDARIES = 1_000
 """Most lines of a body that begin like a boundary, but are none. No client chooses one that its files
@@ -49,6 +55,8 @@ class FileBegin:
     name: str
     filename: str
     content_type: str
+    is_named: bool
+    """Whether a filename was sent. What came without one can be a field instead, and only `map` tells."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +98,11 @@ def boundary_of(content_type: str) -> bytes:
     return boundary
 
 
+def field_too_long(name: str) -> MultipartError:
+    """What is raised when there is more to a field than any may have."""
+    return MultipartError(413, f"The field {name[:100]!r} is longer than {MAX_FIELD_BYTES} bytes.")
+
+
 class FormReader:
     """Splits a body into events, and hashes the files on the way.
 
@@ -99,14 +112,20 @@ class FormReader:
     Args:
         boundary: What separates the parts.
         max_file_bytes: Largest file that is handed on.
-        max_parts: Most parts, fields and files together.
+        max_files: Most files; with the `FIELDS` and `MAX_OTHER_FIELDS` they are the most parts.
     """
 
-    def __init__(self, boundary: bytes, *, max_file_bytes: int, max_parts: int) -> None:
+    def __init__(self, boundary: bytes, *, max_file_bytes: int, max_files: int) -> None:
         self._max_file_bytes = max_file_bytes
-        self._max_parts = max_parts
+        self._max_parts = max_files + len(FIELDS) + MAX_OTHER_FIELDS
+        self._too_many = (
+            f"The request has more than {self._max_parts} parts: 'operations', 'map', {max_files} "
+            f"{'file' if max_files == 1 else 'files'} and {MAX_OTHER_FIELDS} other fields are allowed"
+        )
         self._delimiter = b"\r\n--" + boundary
-        self._delimiters_left = MAX_FALSE_BOUNDARIES + max_parts
+        self._first_boundary = re.compile(rb"[\r\n]" + re.escape(b"--" + boundary))
+        self._preamble: bytearray | None = bytearray(b"\r\n")
+        self._delimiters_left = MAX_FALSE_BOUNDARIES + self._max_parts
         self._padded = re.compile(re.escape(self._delimiter) + rb"[ \t]{%d}" % _LONG_PADDING_BYTES)
         self._last_edge = b""
         self._part_count = 0
@@ -136,10 +155,15 @@ class FormReader:
         """Whether what comes next is data of a file."""
         return isinstance(self._part, _FilePart)
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether the closing boundary has come."""
-        return self._is_complete
+    def finish(self) -> None:
+        """Check that the body is whole, when nothing more comes.
+
+        Raises:
+            MultipartError: The first or the closing boundary is missing.
+        """
+        if not self._is_complete:
+            missing = "has no boundary" if self._preamble else "ends before its closing boundary"
+            raise MultipartError(400, f"The multipart body {missing}.")
 
     def parse(self, chunks: Iterable[bytes]) -> list[Event]:
         """Read on, and return what is known now, not hashed yet.
@@ -148,7 +172,8 @@ class FormReader:
             MultipartError: The body is malformed or passes a limit.
         """
         try:
-            for chunk in chunks:
+            for sent in chunks:
+                chunk = sent if self._preamble is None else self._after_preamble(self._preamble, sent)
                 self._refuse_what_is_slow(chunk)
                 self._parser.write(chunk)
         except FormParserError as error:
@@ -156,15 +181,26 @@ class FormReader:
         events, self._events = self._events, []
         return events
 
+    def _after_preamble(self, preamble: bytearray, chunk: bytes) -> bytes:
+        """What follows the preamble, from the first boundary on; nothing as long as that has not come."""
+        preamble += chunk
+        longest = MAX_PREAMBLE_BYTES + len(self._delimiter)
+        found = self._first_boundary.search(preamble, 0, longest)
+        if found is not None:
+            self._preamble = None
+            return bytes(preamble[found.start() + 1 :])
+        if len(preamble) >= longest:
+            raise MultipartError(
+                400, f"The multipart body has no boundary in its first {MAX_PREAMBLE_BYTES} bytes."
+            )
+        return b""
+
     def _refuse_what_is_slow(self, chunk: bytes) -> None:
         """Raise if the parser, which is quick with anything else, would go through this byte by byte."""
         delimiters = chunk.count(self._delimiter)
         self._delimiters_left -= delimiters
         if self._delimiters_left < 0:
-            raise MultipartError(
-                400,
-                f"The request has more than {self._max_parts} parts, or the boundary is a part of a file.",
-            )
+            raise MultipartError(400, f"{self._too_many}; or the boundary is a part of a file.")
         edge_bytes = len(self._delimiter) + _LONG_PADDING_BYTES
         edge = self._last_edge + chunk[:edge_bytes]
         self._last_edge = (chunk if len(chunk) >= edge_bytes else edge)[-edge_bytes:]
@@ -187,7 +223,7 @@ class FormReader:
     def _on_part_begin(self) -> None:
         self._part_count += 1
         if self._part_count > self._max_parts:
-            raise MultipartError(400, f"The request has more than {self._max_parts} parts.")
+            raise MultipartError(400, f"{self._too_many}.")
         self._headers = {}
 
     def _on_header_field(self, data: bytes, start: int, end: int) -> None:
@@ -219,9 +255,8 @@ class FormReader:
             return
         # A file need not have a name: Python's gql sends none when it streams.
         filename = safe_filename(options.get(b"filename", b""))
-        self._events.append(
-            FileBegin(name, filename, safe_content_type(self._headers.get(b"content-type", b"")))
-        )
+        content_type = safe_content_type(self._headers.get(b"content-type", b""))
+        self._events.append(FileBegin(name, filename, content_type, b"filename" in options))
         self._part = _FilePart(self._max_file_bytes)
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
@@ -251,7 +286,7 @@ class _FieldPart:
     def add(self, data: bytes, events: list[Event]) -> None:
         self._value += data
         if len(self._value) > MAX_FIELD_BYTES:
-            raise MultipartError(413, f"The field {self._name!r} is longer than {MAX_FIELD_BYTES} bytes.")
+            raise field_too_long(self._name)
 
     def finish(self, events: list[Event]) -> None:
         events.append(Field(self._name, bytes(self._value)))

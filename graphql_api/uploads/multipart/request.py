@@ -15,6 +15,7 @@ from graphql_api.uploads.multipart.body import Body, parsing_gate, request_too_l
 from graphql_api.uploads.multipart.errors import MultipartError
 from graphql_api.uploads.multipart.form_reader import (
     FIELDS,
+    MAX_FIELD_BYTES,
     Event,
     Field,
     FileBegin,
@@ -23,6 +24,7 @@ from graphql_api.uploads.multipart.form_reader import (
     FileTooLarge,
     FormReader,
     boundary_of,
+    field_too_long,
 )
 from graphql_api.uploads.multipart.operations import FileSlots, read_map, read_operations
 from storage.base import AbstractStorage, StorageWriter
@@ -142,7 +144,7 @@ async def parse_multipart(
     reader = FormReader(
         boundary_of(request.headers.get("content-type", "")),
         max_file_bytes=max_file_bytes,
-        max_parts=max_files + 2,
+        max_files=max_files,
     )
     intake = _Intake(storage, max_files, admit)
     body = Body(request, reader, parsing_gate() if gate is None else gate)
@@ -177,9 +179,11 @@ class _Intake:
         self._files: dict[str, StreamedFile] = {}
 
     async def take(self, event: Event, events: AsyncGenerator[Event, None]) -> None:
-        """Take a field, or a file with all the events that belong to it."""
+        """Take a field, or a file with all the events that belong to it; other fields are ignored."""
         if isinstance(event, Field):
             self._take_field(event)
+        elif isinstance(event, FileBegin) and self._is_other_field(event):
+            await _skip_field(event.name, events)
         elif isinstance(event, FileBegin):
             self._check_file(event)
             await self._ask_once()
@@ -217,6 +221,9 @@ class _Intake:
             self._slots = read_map(part.value, self._operations, self._max_files)
         else:
             raise MultipartError(400, f"The request has the field {part.name!r} twice.")
+
+    def _is_other_field(self, begin: FileBegin) -> bool:
+        return not begin.is_named and (self._slots is None or begin.name not in self._slots.slots)
 
     def _check_file(self, begin: FileBegin) -> None:
         name = begin.name[:100]
@@ -265,6 +272,16 @@ async def _write_file(
         elif isinstance(event, FileEnd):
             return event
     raise AssertionError("the events of a file ended without its end")
+
+
+async def _skip_field(name: str, events: AsyncGenerator[Event, None]) -> None:
+    size_bytes = 0
+    async for event in events:
+        size_bytes += len(event.data) if isinstance(event, FileData) else 0
+        if max(size_bytes, event.size_bytes if isinstance(event, FileEnd) else 0) > MAX_FIELD_BYTES:
+            raise field_too_long(name)
+        if isinstance(event, FileEnd):
+            return
 
 
 async def _next_of(kind: type[FileEnd], events: AsyncGenerator[Event, None]) -> FileEnd:

@@ -21,6 +21,11 @@ from domain.people.personal_data import (
         ("Jean-Luc O'Brien", "Jean-Luc O'Brien"),
         ("D\u2019Arcy", "D\u2019Arcy"),
         ("Gerard 't Hooft", "Gerard 't Hooft"),
+        ("O\u2018Neil",) * 2,
+        ("O\u02bcNeil",) * 2,
+        ("Kaho\u02bbolawe",) * 2,
+        ("Gal\u00b7la",) * 2,
+        ("Gal\u0387la", "Gal\u00b7la"),
         ("Anne\u2010Marie", "Anne\u2010Marie"),
         ("Jose\u0301", "Jos\u00e9"),
         ("Q\u0323\u0307", "Q\u0323\u0307"),
@@ -110,6 +115,11 @@ def test_what_is_no_name(written: str) -> None:
         ("Martin King Jr.", "write Jr instead of Jr."),
         ("J.R. Ewing", "write J R instead of J.R."),
         ("Ada ...", "no dots."),
+        ("\u00b7Ada", "middle dot stands between two letters"),
+        ("Ada\u00b7", "middle dot stands between two letters"),
+        ("Gal\u00b7\u00b7la", "middle dot stands between two letters"),
+        ("Gal-\u00b7la", "middle dot stands between two letters"),
+        ("Gal\u2022la", "not the character \u2022 (U+2022 BULLET)"),
         ("Ada--Marie", "no two hyphens or apostrophes in a row"),
         ("O'-Brien", "no two hyphens or apostrophes in a row"),
         ("Ada-", "no hyphen at the end of a word"),
@@ -139,7 +149,7 @@ def test_it_is_said_which_rule_a_name_breaks(written: str, complaint: str) -> No
 
 
 def test_signs_for_the_same_have_one_key() -> None:
-    keys = {name_key(f"O{sign}Brien") for sign in "'\u2019\u02bc\u2018"}
+    keys = {name_key(f"O{sign}Brien") for sign in "'\u2019\u02bc\u2018\u02bb"}
     assert keys == {"o'brien"}
     assert name_key("Anne\u2010Marie") == name_key("anne-marie")
     assert name_key(" Ada \t\u3000 Love") == "ada love"

@@ -30,10 +30,10 @@ TWO = operations({"file": None, "other": None})
 
 
 BAD_BODIES: dict[str, tuple[bytes, str]] = {
-    "empty": (b"", "closing boundary"),
+    "empty": (b"", "has no boundary"),
     "only the end": (body(), "no field 'operations'"),
-    "text": (b"just some text", "malformed"),
-    "another boundary": (files_body(b"x").replace(BOUNDARY.encode(), b"another"), "malformed"),
+    "text": (b"just some text", "has no boundary"),
+    "another boundary": (files_body(b"x").replace(BOUNDARY.encode(), b"another"), "has no boundary"),
     "no closing boundary": (files_body(b"x")[: -len(BOUNDARY) - 6], "closing boundary"),
     "cut in a header": (body(ONE, MAP, end=f"--{BOUNDARY}\r\nContent-Disposition: form-data; na"), "closing"),
     "bare newlines": (files_body(b"x").replace(b"\r\n", b"\n"), "malformed"),
@@ -70,7 +70,8 @@ BAD_BODIES: dict[str, tuple[bytes, str]] = {
     "map twice": (body(ONE, MAP, MAP, FILE), "'map' twice"),
     "operations as a file": (body(part("operations", "{}", "o.json")), "sent as a file"),
     "map as a file": (body(ONE, part("map", "{}", "m.json")), "sent as a file"),
-    "an unknown field": (body(ONE, MAP, part("extra", "x"), FILE), "'extra' is not in 'map'"),
+    "a long preamble": (b"x" * 4096 + b"\r\n" + body(ONE, MAP, FILE), "no boundary in its first 4096 bytes"),
+    "a boundary inside a line": (b"x" + body(ONE, MAP, FILE), "'operations' must come before 'map'"),
     "a file that is not in map": (body(ONE, MAP, FILE, part("1", "x", "b")), "'1' is not in 'map'"),
     "a file twice": (body(ONE, MAP, FILE, FILE), "file '0' twice"),
     "a file missing": (body(ONE, MAP), "does not have"),
@@ -192,9 +193,24 @@ async def test_long_fields(parse: Parse, nothing_stored: Callable[[], bool], nam
     assert error.status == 413
 
 
+@pytest.mark.parametrize("place", [0, 1, 2])
+async def test_a_long_field_that_is_ignored(
+    parse: Parse, nothing_stored: Callable[[], bool], place: int
+) -> None:
+    parts = [ONE, MAP, FILE]
+    parts.insert(place, part("token", b"x" * (2**18 + 1)))
+    error = await assert_refused(
+        parse, nothing_stored, chunked(body(*parts), 65_536), "'token' is longer than"
+    )
+    assert error.status == 413
+
+
 async def test_thousands_of_parts(parse: Parse, nothing_stored: Callable[[], bool]) -> None:
     form = body(ONE, MAP, *(part("0", "x", "a") for _ in range(5000)))
-    await assert_refused(parse, nothing_stored, form, "more than 6 parts")
+    await assert_refused(parse, nothing_stored, form, "more than 16 parts")
+    many = [part("token", "x") for _ in range(15)]
+    allowed = "more than 16 parts: 'operations', 'map', 4 files and 10 other fields are allowed."
+    await assert_refused(parse, nothing_stored, body(ONE, MAP, *many), allowed)
     form = body(*(part("", "") for _ in range(5000)))
     await assert_refused(parse, nothing_stored, form, "")
 

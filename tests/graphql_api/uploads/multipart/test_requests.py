@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from graphql_api.uploads.multipart import StreamedFile
 from graphql_api.uploads.multipart.form_reader import FileBegin, FileData, FileEnd, FormReader
 from storage.local import LocalStorage
-from tests.graphql_api.uploads.multipart.conftest import MAX_FILE_BYTES, Parse
+from tests.graphql_api.uploads.multipart.conftest import MAX_FILE_BYTES, MAX_FILES, Parse
 from tests.graphql_api.uploads.multipart.forms import (
     BOUNDARY,
     QUERY,
@@ -44,6 +44,41 @@ async def test_files_arrive_whole(parse: Parse, storage: LocalStorage, chunk_byt
         assert not file.too_large
         assert file.storage_key.startswith("uploads/")
         assert await storage.get(file.storage_key) == content
+
+
+@pytest.mark.parametrize("place", [0, 1, 2, 3])
+@pytest.mark.parametrize("chunk_bytes", [7, 10**9])
+async def test_other_fields_are_ignored(
+    parse: Parse, storage: LocalStorage, place: int, chunk_bytes: int
+) -> None:
+    parts = [
+        operations({"file": None}),
+        file_map({"0": ["variables.file"]}),
+        part("0", "content", "a.mp4"),
+    ]
+    parts[place:place] = [
+        part("token", "secret"),
+        part("token", b"x" * 2**18),
+        part("1", "", headers="A: b\r\n"),
+    ]
+    streamed = await parse(chunked(body(*parts), chunk_bytes))
+    assert list(streamed.operations) == ["query", "variables"]
+    assert streamed.files == [streamed.operations["variables"]["file"]]
+    assert await storage.get(streamed.files[0].storage_key) == b"content"
+
+
+async def test_as_many_files_as_allowed_leave_room_for_other_fields(parse: Parse) -> None:
+    others = b"".join(part(f"e{number}", "x") for number in range(10))
+    assert len((await parse(others + files_body(*[b"x"] * MAX_FILES))).files) == MAX_FILES
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 7, 10**9])
+@pytest.mark.parametrize("preamble", ["\r\n", "\n", "For old mail readers.\r\n", "--a-bound\r\n--\r\n"])
+async def test_what_stands_before_the_first_boundary_is_skipped(
+    parse: Parse, storage: LocalStorage, preamble: str, chunk_bytes: int
+) -> None:
+    streamed = await parse(chunked(preamble.encode() + files_body(TRICKY), chunk_bytes))
+    assert await storage.get(streamed.files[0].storage_key) == TRICKY
 
 
 async def test_large_files(parse: Parse, storage: LocalStorage) -> None:
@@ -188,11 +223,11 @@ async def test_preamble_line_and_epilogue_are_ignored(parse: Parse) -> None:
 def test_the_reader_gives_back_any_content_in_any_pieces(content: bytes, cuts: list[int]) -> None:
     form = files_body(content)
     edges = [0, *sorted(cut for cut in cuts if cut < len(form)), len(form)]
-    reader = FormReader(BOUNDARY.encode(), max_file_bytes=10**9, max_parts=5)
+    reader = FormReader(BOUNDARY.encode(), max_file_bytes=10**9, max_files=5)
     events = []
     for start, end in pairwise(edges):
         events += reader.hashed(reader.parse([form[start:end]]))
-    assert reader.is_complete
+    reader.finish()
     begin, *data, end_of_file = [event for event in events if type(event).__name__.startswith("File")]
     assert isinstance(begin, FileBegin)
     assert b"".join(piece.data for piece in data if isinstance(piece, FileData)) == content
