@@ -10,7 +10,7 @@ from graphql_api.http.client_address import client_address
 from graphql_api.scheduling.fair_gate import FairGate
 from graphql_api.uploads.multipart.errors import MultipartError
 from graphql_api.uploads.multipart.form_reader import Event, FileData, FormReader
-from storage.cancellation import run_blocking, uncancelled
+from storage.cancellation import run_blocking
 
 _BATCH_BYTES = 2**20
 _SHORT_BYTES = 2**10
@@ -49,21 +49,11 @@ class Body:
         self._gate = gate
 
     async def events(self, max_bytes: int, idle_seconds: float) -> AsyncGenerator[Event, None]:
-        """What comes; while a thread is at one MiB, the one before is stored and the next one comes in."""
-        reading: asyncio.Task[list[Event]] | None = None
-        try:
-            async with aclosing(self._batches(max_bytes, idle_seconds)) as batches:
-                async for batch, size_bytes in batches:
-                    events = [] if reading is None else await reading
-                    reading = asyncio.create_task(self._read(batch, size_bytes))
-                    if size_bytes < _BATCH_BYTES:
-                        events, reading = [*events, *await reading], None
-                    for event in events:
-                        yield event
-        finally:
-            if reading is not None:
-                reading.cancel()
-                await uncancelled(asyncio.gather(reading, return_exceptions=True))
+        """What comes."""
+        async with aclosing(self._batches(max_bytes, idle_seconds)) as batches:
+            async for batch, size_bytes in batches:
+                for event in await self._read(batch, size_bytes):
+                    yield event
         self._reader.finish()
 
     async def _batches(
